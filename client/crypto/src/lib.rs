@@ -1,0 +1,1 @@
+//! Keys, phrases, segments and links: the client's cryptography.

@@ -1,0 +1,1 @@
+//! Files: encrypt, split, pack, upload, find again, read back.

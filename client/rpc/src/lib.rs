@@ -1,0 +1,1 @@
+//! The storage_* JSON-RPC methods: server, types and client.

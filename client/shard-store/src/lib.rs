@@ -1,0 +1,1 @@
+//! Sealed shards on disk: files, index, upper rows.

@@ -1,0 +1,1 @@
+//! The transfer protocol between stations and their users.

@@ -1,0 +1,1 @@
+//! The provider's flows: accept upload, seal, commit, prove, serve, retire.

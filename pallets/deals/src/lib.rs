@@ -1,0 +1,1 @@
+//! The pallet deals of Grand Decentral.

@@ -1,0 +1,1 @@
+//! The pallet providers of Grand Decentral.

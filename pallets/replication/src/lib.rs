@@ -1,0 +1,1 @@
+//! The pallet replication of Grand Decentral.

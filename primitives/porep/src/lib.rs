@@ -1,0 +1,1 @@
+//! Proof of replication, version 1: labels, trees, sealing, checks.

@@ -1,0 +1,1 @@
+//! Whole-network tests over real `station` processes.
