@@ -1,1 +1,31 @@
-//! Whole-network tests over real `station` processes.
+//! Whole-network tests: real `station` processes, started, used, broken and stopped as a person would.
+//!
+//! - [`Net`]: a local network in a folder of its own, gone when it is dropped, also by a panic.
+//! - [`User`]: somebody with a `STATION_HOME`, who types commands.
+//! - [`rpc`]: JSON-RPC as a script would speak it.
+//! - [`files`]: folders to store, to compare, and to search for what must not be there.
+//! - [`wait`]: waiting for events instead of for time to pass.
+//!
+//! Networks run one after another, also those of other test processes: four providers on two cores leave no room for a
+//! second one. The binary is `STATION_BIN`, or `bin/station` as `scripts/build` leaves it.
+
+pub mod files;
+mod net;
+pub mod rpc;
+mod user;
+pub mod wait;
+
+pub use net::{Net, Node};
+pub use user::{Failure, Outcome, User};
+
+use std::{env, path::PathBuf};
+
+/// The binary under test.
+///
+/// # Panics
+/// When there is none, saying how to get it.
+pub fn station() -> PathBuf {
+    let path = env::var_os("STATION_BIN")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../bin/station")), PathBuf::from);
+    path.canonicalize().unwrap_or_else(|e| panic!("no binary at {}: {e}; run scripts/build", path.display()))
+}

@@ -79,6 +79,38 @@ pub struct ReplicaId {
     pub slot: Slot,
 }
 
+impl DealId {
+    /// Bytes that sort as the numbers do: a storage key under which lists are paged in order.
+    pub const fn sort_key(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+
+    /// The id of a [`Self::sort_key`].
+    pub const fn from_sort_key(key: [u8; 8]) -> Self {
+        Self(u64::from_be_bytes(key))
+    }
+}
+
+impl ReplicaId {
+    /// Bytes that sort by deal, shard, slot: a storage key under which lists are paged in order.
+    pub fn sort_key(self) -> [u8; 13] {
+        let mut key = [0; 13];
+        key[..8].copy_from_slice(&self.shard.deal.0.to_be_bytes());
+        key[8..12].copy_from_slice(&self.shard.index.to_be_bytes());
+        key[12] = self.slot;
+        key
+    }
+
+    /// The id of a [`Self::sort_key`].
+    pub fn from_sort_key(key: [u8; 13]) -> Self {
+        let (mut deal, mut index) = ([0; 8], [0; 4]);
+        deal.copy_from_slice(&key[..8]);
+        index.copy_from_slice(&key[8..12]);
+        let shard = ShardId { deal: DealId(u64::from_be_bytes(deal)), index: u32::from_be_bytes(index) };
+        Self { shard, slot: key[12] }
+    }
+}
+
 /// Text that is no identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdError(String);
@@ -166,6 +198,15 @@ mod tests {
         assert_eq!("7/0/2".parse(), Ok(replica));
         assert_eq!("7/0".parse(), Ok(replica.shard));
         assert_eq!("7".parse(), Ok(replica.shard.deal));
+    }
+
+    #[test]
+    fn sort_keys_sort_as_ids_do() {
+        let id = |deal, index, slot| ReplicaId { shard: ShardId { deal: DealId(deal), index }, slot };
+        let sorted = [id(0, 0, 0), id(0, 0, 1), id(0, 255, 0), id(0, 256, 0), id(1, 0, 0), id(256, 0, 0)];
+        assert!(sorted.windows(2).all(|w| w[0] < w[1] && w[0].sort_key() < w[1].sort_key()));
+        assert!(sorted.iter().all(|id| ReplicaId::from_sort_key(id.sort_key()) == *id));
+        assert_eq!(DealId::from_sort_key(DealId(77).sort_key()), DealId(77));
     }
 
     #[test]

@@ -8,6 +8,7 @@ extern crate alloc;
 
 pub mod api;
 mod duty;
+pub mod economy;
 mod ids;
 mod lifecycle;
 mod timing;

@@ -1,0 +1,295 @@
+//! The key file: the phrase's entropy, protected by a passphrase.
+//!
+//! JSON, so that a person can see what it is: the address in the clear, the parameters of argon2id, a nonce, the
+//! ciphertext. Everything in the clear is bound to the ciphertext as associated data.
+
+use crate::account::{Account, Phrase};
+use argon2::{Algorithm, Argon2, Params, Version};
+use chacha20poly1305::{
+    aead::{Aead, KeyInit, Payload},
+    Key, XChaCha20Poly1305, XNonce,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+const VERSION: u32 = 1;
+const KDF: &str = "argon2id";
+const CIPHER: &str = "xchacha20poly1305";
+/// 64 MiB and 3 passes: about 0.2 s on a laptop, dear to try in bulk (RFC 9106, second recommendation, one lane).
+const MEMORY_KIB: u32 = 64 * 1024;
+const PASSES: u32 = 3;
+const LANES: u32 = 1;
+/// A file that asks for more than this was not written by us and would only stall the machine.
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+const MAX_PASSES: u32 = 32;
+const MAX_LANES: u32 = 16;
+/// A key file has some 500 bytes.
+const MAX_FILE: u64 = 64 * 1024;
+
+/// Why a key file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// The passphrase is another.
+    #[error("the passphrase does not open this key file")]
+    WrongPassphrase,
+    /// Not a key file, or one of another version.
+    #[error("this is no key file of a station wallet: {0}")]
+    Malformed(String),
+    /// There is one already; writing over it would lose a key.
+    #[error("{0} exists already and is not written over")]
+    Exists(String),
+    /// The disk.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A passphrase. Wiped from memory when dropped, never printed.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Passphrase(String);
+
+impl Passphrase {
+    /// From what was typed or read; one line end is taken off, nothing else.
+    pub fn new(text: &str) -> Self {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        Self(text.strip_suffix('\r').unwrap_or(text).to_string())
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether two are the same, for the question asked twice.
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl core::fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Passphrase(..)")
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kdf {
+    name: String,
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+    salt: String,
+}
+
+/// A key file as it stands on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFile {
+    version: u32,
+    address: String,
+    kdf: Kdf,
+    cipher: String,
+    nonce: String,
+    ciphertext: String,
+}
+
+impl KeyFile {
+    /// Protect a phrase.
+    pub fn seal(phrase: &Phrase, passphrase: &Passphrase) -> Self {
+        Self::seal_with(phrase, passphrase, MEMORY_KIB, PASSES)
+    }
+
+    fn seal_with(phrase: &Phrase, passphrase: &Passphrase, memory_kib: u32, passes: u32) -> Self {
+        let salt: [u8; 16] = crate::random();
+        let nonce: [u8; 24] = crate::random();
+        let mut file = Self {
+            version: VERSION,
+            address: Account::from_phrase(phrase).address(),
+            kdf: Kdf { name: KDF.into(), memory_kib, passes, lanes: LANES, salt: hex::encode(salt) },
+            cipher: CIPHER.into(),
+            nonce: hex::encode(nonce),
+            ciphertext: String::new(),
+        };
+        let key = file.derive(passphrase, &salt).expect("our own parameters are valid; qed");
+        let sealed = XChaCha20Poly1305::new(Key::from_slice(&*key))
+            .encrypt(XNonce::from_slice(&nonce), Payload { msg: phrase.entropy(), aad: &file.associated() })
+            .expect("32 bytes are shorter than the cipher's 256 GiB; qed");
+        file.ciphertext = hex::encode(sealed);
+        file
+    }
+
+    /// Take the phrase out again.
+    ///
+    /// # Errors
+    /// [`KeyFileError::WrongPassphrase`], or [`KeyFileError::Malformed`].
+    pub fn open(&self, passphrase: &Passphrase) -> Result<Phrase, KeyFileError> {
+        let malformed = |what: &str| KeyFileError::Malformed(what.to_string());
+        if self.version != VERSION || self.kdf.name != KDF || self.cipher != CIPHER {
+            return Err(malformed("its version or algorithms are unknown"));
+        }
+        let limits =
+            [(self.kdf.memory_kib, MAX_MEMORY_KIB), (self.kdf.passes, MAX_PASSES), (self.kdf.lanes, MAX_LANES)];
+        if limits.iter().any(|(value, max)| value > max) {
+            return Err(malformed("it asks for more work than is reasonable"));
+        }
+        let salt = hex::decode(&self.kdf.salt).map_err(|_| malformed("its salt is not hexadecimal"))?;
+        let nonce: [u8; 24] = hex::decode(&self.nonce)
+            .ok()
+            .and_then(|nonce| nonce.try_into().ok())
+            .ok_or_else(|| malformed("its nonce is not 24 hexadecimal bytes"))?;
+        let sealed = hex::decode(&self.ciphertext).map_err(|_| malformed("its ciphertext is not hexadecimal"))?;
+        let key = self.derive(passphrase, &salt).ok_or_else(|| malformed("its argon2id parameters are invalid"))?;
+        let entropy = XChaCha20Poly1305::new(Key::from_slice(&*key))
+            .decrypt(XNonce::from_slice(&nonce), Payload { msg: &sealed, aad: &self.associated() })
+            .map(Zeroizing::new)
+            .map_err(|_| KeyFileError::WrongPassphrase)?;
+        Phrase::from_entropy(&entropy).ok_or_else(|| malformed("it holds no phrase"))
+    }
+
+    /// The account's address, which needs no passphrase.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Read a key file.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Io`] or [`KeyFileError::Malformed`].
+    pub fn read(path: &Path) -> Result<Self, KeyFileError> {
+        let io = |source| KeyFileError::Io { path: path.display().to_string(), source };
+        let length = fs::metadata(path).map_err(io)?.len();
+        if length > MAX_FILE {
+            return Err(KeyFileError::Malformed("it is far too long".into()));
+        }
+        let text = fs::read_to_string(path).map_err(|source| match source.kind() {
+            io::ErrorKind::InvalidData => KeyFileError::Malformed("it is not text".into()),
+            _ => io(source),
+        })?;
+        serde_json::from_str(&text).map_err(|error| KeyFileError::Malformed(error.to_string()))
+    }
+
+    /// Write a new key file, readable by its owner only; what is there already is never replaced.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Exists`] or [`KeyFileError::Io`].
+    pub fn write_new(&self, path: &Path) -> Result<(), KeyFileError> {
+        let io = |source: io::Error| match source.kind() {
+            io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.display().to_string()),
+            _ => KeyFileError::Io { path: path.display().to_string(), source },
+        };
+        if path.exists() {
+            return Err(KeyFileError::Exists(path.display().to_string()));
+        }
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(io)?;
+        }
+        let mut text = serde_json::to_string_pretty(self).expect("plain strings and numbers become JSON; qed");
+        text.push('\n');
+        // A whole file or none: written beside its place, synced, then linked to it, which fails if the place is taken.
+        let temporary = path.with_extension(format!("{}.tmp", bs58::encode(crate::random::<6>()).into_string()));
+        let written = (|| {
+            let mut options = fs::OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.open(&temporary)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::hard_link(&temporary, path)
+        })();
+        let _ = fs::remove_file(&temporary);
+        written.map_err(io)
+    }
+
+    fn associated(&self) -> Vec<u8> {
+        let numbers = [self.version, self.kdf.memory_kib, self.kdf.passes, self.kdf.lanes].map(u32::to_le_bytes);
+        crate::hash(b"station/keyfile/1", &[self.address.as_bytes(), numbers.as_flattened(), self.kdf.salt.as_bytes()])
+            .to_vec()
+    }
+
+    fn derive(&self, passphrase: &Passphrase, salt: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+        let params = Params::new(self.kdf.memory_kib, self.kdf.passes, self.kdf.lanes, Some(32)).ok()?;
+        let mut key = Zeroizing::new([0u8; 32]);
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into(passphrase.0.as_bytes(), salt, &mut *key)
+            .ok()?;
+        Some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cheap(phrase: &Phrase, passphrase: &str) -> KeyFile {
+        KeyFile::seal_with(phrase, &Passphrase::new(passphrase), 64, 1)
+    }
+
+    #[test]
+    fn a_key_file_opens_with_its_passphrase_only() {
+        let phrase = Phrase::generate();
+        let file = cheap(&phrase, "correct horse");
+        assert_eq!(file.open(&Passphrase::new("correct horse\n")).unwrap().entropy(), phrase.entropy());
+        assert!(matches!(file.open(&Passphrase::new("wrong")), Err(KeyFileError::WrongPassphrase)));
+        assert!(matches!(file.open(&Passphrase::new("")), Err(KeyFileError::WrongPassphrase)));
+    }
+
+    #[test]
+    fn what_stands_in_the_clear_cannot_be_changed() {
+        let mut file = cheap(&Phrase::generate(), "p");
+        file.address = Account::from_dev_uri("//Alice").unwrap().address();
+        assert!(matches!(file.open(&Passphrase::new("p")), Err(KeyFileError::WrongPassphrase)));
+    }
+
+    #[test]
+    fn a_file_that_asks_for_absurd_work_is_refused() {
+        let mut file = cheap(&Phrase::generate(), "p");
+        file.kdf.memory_kib = u32::MAX;
+        assert!(matches!(file.open(&Passphrase::new("p")), Err(KeyFileError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_is_written_and_never_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sub/key.json");
+        let file = cheap(&Phrase::generate(), "p");
+        file.write_new(&path).unwrap();
+        assert_eq!(KeyFile::read(&path).unwrap(), file);
+        assert!(matches!(cheap(&Phrase::generate(), "q").write_new(&path), Err(KeyFileError::Exists(_))));
+        assert_eq!(KeyFile::read(&path).unwrap(), file);
+        assert_eq!(fs::read_dir(dir.path().join("sub")).unwrap().count(), 1, "no temporary file is left");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_file_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Io { .. })));
+        for bad in [&b"{}"[..], b"\xff\xfe", b"[1,2"] {
+            fs::write(&path, bad).unwrap();
+            assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Malformed(_))));
+        }
+    }
+
+    #[test]
+    fn the_parameters_written_are_the_strong_ones() {
+        let file = KeyFile::seal(&Phrase::generate_12(), &Passphrase::new("p"));
+        assert_eq!((file.kdf.memory_kib, file.kdf.passes, file.kdf.lanes), (65_536, 3, 1));
+        assert!(file.open(&Passphrase::new("p")).is_ok());
+    }
+}

@@ -1,0 +1,292 @@
+//! Pieces of shards, from whichever replica is fastest.
+//!
+//! Every piece is checked against the shard's `comm_d`, which comes from the chain: a provider can be slow, away or lie, it
+//! cannot make a reader take wrong bytes. Who lied is not asked again.
+
+use crate::{
+    error::FilesError,
+    layout::{pieces, PieceAt},
+};
+use futures::{stream, Stream, StreamExt, TryStreamExt};
+use station_client_rpc::client::Client;
+use station_client_transfer::client::{Options, Peer};
+use station_porep::{piece, SizeClass};
+use station_primitives::{AccountId, Commitment, DealId, ReplicaState, ShardId};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+const LOG: &str = "station::files";
+/// Pieces that are fetched ahead: 16 MiB, enough for three providers with several on the line each.
+const AHEAD: usize = 16;
+/// Pieces kept after use: header, manifest and small files are often in one.
+const KEPT: usize = 4;
+/// Queries of the chain under way at once.
+const QUERIES: usize = 16;
+/// How often all holders of a shard are tried before a piece counts as unreadable.
+const ROUNDS: u32 = 4;
+/// The pause before the second of these rounds; it doubles.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A holder that failed is tried after those that did not, for so long.
+const PENALTY: Duration = Duration::from_secs(20);
+
+/// A shard of the content.
+#[derive(Clone, Debug)]
+struct Shard {
+    id: ShardId,
+    class: SizeClass,
+    comm_d: Commitment,
+    holders: Vec<Holder>,
+}
+
+/// Somebody who has it, or is about to.
+#[derive(Clone, Debug)]
+struct Holder {
+    account: AccountId,
+    address: Vec<u8>,
+    /// Whether the replica is proven; the others are asked last.
+    active: bool,
+}
+
+/// What is known about a provider from this read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Standing {
+    /// Requests under way.
+    under_way: u32,
+    /// Milliseconds a piece took lately; zero before the first, so that everybody is tried.
+    pace: f64,
+    failed: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Book {
+    standing: HashMap<AccountId, Standing>,
+    /// Who gave a piece that does not belong to its shard.
+    liars: HashSet<AccountId>,
+    /// Who gave a good one.
+    sources: BTreeSet<AccountId>,
+    kept: VecDeque<((usize, u32), Arc<Vec<u8>>)>,
+}
+
+/// Reads the flat space of a link's deals.
+pub(crate) struct Fetcher {
+    client: Arc<Client>,
+    peer: Peer,
+    shards: Vec<tokio::sync::RwLock<Shard>>,
+    classes: Vec<SizeClass>,
+    book: Mutex<Book>,
+}
+
+/// A piece and where it begins in the flat space.
+pub(crate) type Chunk = (u64, Arc<Vec<u8>>);
+
+impl Fetcher {
+    /// Learn from the chain where the shards of these deals are.
+    pub async fn open(client: &Arc<Client>, deals: &[u64]) -> Result<Self, FilesError> {
+        let mut ids = Vec::new();
+        for deal in deals.iter().copied().map(DealId) {
+            let info = client.deal(deal).await?.ok_or(FilesError::DealGone(deal))?;
+            ids.extend((0..info.shards).map(|index| ShardId { deal, index }));
+        }
+        let addresses = Addresses::default();
+        let shards: Vec<Shard> =
+            stream::iter(ids).map(|id| load(client, id, &addresses)).buffered(QUERIES).try_collect().await?;
+        // A reader tries another replica rather than wait long for one.
+        let options = Options { patience: Duration::from_secs(10), attempts: 2, ..Options::default() };
+        let peer =
+            Peer::start_with(&client.genesis().0, options).map_err(|error| FilesError::Peer(error.to_string()))?;
+        Ok(Self {
+            client: Arc::clone(client),
+            peer,
+            classes: shards.iter().map(|shard| shard.class).collect(),
+            shards: shards.into_iter().map(tokio::sync::RwLock::new).collect(),
+            book: Mutex::default(),
+        })
+    }
+
+    /// Bytes of the flat space.
+    pub fn room(&self) -> u64 {
+        self.classes.iter().map(|class| class.bytes()).sum()
+    }
+
+    /// Who served something.
+    pub fn sources(&self) -> Vec<AccountId> {
+        self.book().sources.iter().cloned().collect()
+    }
+
+    /// The pieces that cover `from .. to`, in order, fetched ahead.
+    pub fn chunks(&self, from: u64, to: u64) -> impl Stream<Item = Result<Chunk, FilesError>> + '_ {
+        stream::iter(pieces(&self.classes, from, to))
+            .map(move |at| async move { self.piece(at).await.map(|bytes| (at.offset, bytes)) })
+            .buffered(AHEAD)
+    }
+
+    /// The bytes `from .. from + len`, for what is small.
+    pub async fn read(&self, from: u64, len: u64) -> Result<Vec<u8>, FilesError> {
+        let to = from.saturating_add(len);
+        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
+        let mut chunks = std::pin::pin!(self.chunks(from, to));
+        while let Some((offset, chunk)) = chunks.try_next().await? {
+            let index = |at: u64| usize::try_from(at.saturating_sub(offset)).unwrap_or(usize::MAX).min(chunk.len());
+            bytes.extend_from_slice(&chunk[index(from)..index(to)]);
+        }
+        if u64::try_from(bytes.len()) == Ok(len) {
+            Ok(bytes)
+        } else {
+            Err(FilesError::Content("it lies outside of its shards".into()))
+        }
+    }
+
+    async fn piece(&self, at: PieceAt) -> Result<Arc<Vec<u8>>, FilesError> {
+        let key = (at.shard, at.piece);
+        if let Some((_, bytes)) = self.book().kept.iter().find(|(kept, _)| *kept == key) {
+            return Ok(Arc::clone(bytes));
+        }
+        let bytes = Arc::new(self.fetch(at).await?);
+        let mut book = self.book();
+        book.kept.push_back((key, Arc::clone(&bytes)));
+        if book.kept.len() > KEPT {
+            book.kept.pop_front();
+        }
+        Ok(bytes)
+    }
+
+    async fn fetch(&self, at: PieceAt) -> Result<Vec<u8>, FilesError> {
+        let mut why = String::from("no replica is there yet");
+        let mut pause = PAUSE;
+        let mut id = ShardId::default();
+        for round in 0..ROUNDS {
+            if round > 0 {
+                tokio::time::sleep(pause).await;
+                pause = pause.saturating_mul(2);
+                self.reload(at.shard).await?;
+            }
+            let shard = self.shards[at.shard].read().await.clone();
+            id = shard.id;
+            let mut tried = HashSet::new();
+            while let Some(holder) = self.next_holder(&shard, &tried) {
+                tried.insert(holder.account.clone());
+                match self.fetch_from(&shard, at.piece, &holder).await {
+                    Ok(bytes) => return Ok(bytes),
+                    Err(error) => {
+                        tracing::debug!(target: LOG, shard = %shard.id, piece = at.piece, %error, "trying another replica");
+                        why = error;
+                    }
+                }
+            }
+        }
+        Err(FilesError::Unreadable { shard: id, why })
+    }
+
+    async fn fetch_from(&self, shard: &Shard, index: u32, holder: &Holder) -> Result<Vec<u8>, String> {
+        let begun = Instant::now();
+        self.standing(&holder.account, |standing| standing.under_way += 1);
+        let answer = self.peer.fetch_piece(&holder.address, shard.id, index).await;
+        let (class, comm_d) = (shard.class, shard.comm_d);
+        let checked = match answer {
+            Err(error) => Err((error.to_string(), false)),
+            // A MiB takes milliseconds to hash: not on the thread that moves bytes.
+            Ok(got) => tokio::task::spawn_blocking(move || {
+                match piece::verify(&comm_d, class, index, &got.data, &got.siblings) {
+                    Ok(()) => Ok(got.data),
+                    Err(error) => Err((error.to_string(), true)),
+                }
+            })
+            .await
+            .unwrap_or_else(|error| Err((error.to_string(), false))),
+        };
+        let took = begun.elapsed().as_secs_f64() * 1_000.0;
+        self.standing(&holder.account, |standing| {
+            standing.under_way = standing.under_way.saturating_sub(1);
+            match &checked {
+                Ok(_) => {
+                    standing.failed = None;
+                    standing.pace = if standing.pace == 0.0 { took } else { standing.pace * 0.8 + took * 0.2 };
+                }
+                Err(_) => standing.failed = Some(Instant::now()),
+            }
+        });
+        let mut book = self.book();
+        match checked {
+            Ok(bytes) => {
+                book.sources.insert(holder.account.clone());
+                Ok(bytes)
+            }
+            Err((why, lied)) => {
+                if lied {
+                    tracing::warn!(target: LOG, provider = ?holder.account, shard = %shard.id, "a provider served wrong bytes");
+                    book.liars.insert(holder.account.clone());
+                }
+                Err(why)
+            }
+        }
+    }
+
+    /// The holder from whom the piece is likely to come first.
+    fn next_holder(&self, shard: &Shard, tried: &HashSet<AccountId>) -> Option<Holder> {
+        let book = self.book();
+        let cost = |holder: &&Holder| {
+            let standing = book.standing.get(&holder.account).copied().unwrap_or_default();
+            let recent = standing.failed.is_some_and(|at| at.elapsed() < PENALTY);
+            let load = f64::from(standing.under_way + 1) * standing.pace.max(1.0);
+            f64::from(u8::from(recent)) * 1e12 + f64::from(u8::from(!holder.active)) * 1e9 + load
+        };
+        shard
+            .holders
+            .iter()
+            .filter(|holder| !tried.contains(&holder.account) && !book.liars.contains(&holder.account))
+            .min_by(|a, b| cost(a).total_cmp(&cost(b)))
+            .cloned()
+    }
+
+    /// Replicas move: ask the chain again.
+    async fn reload(&self, index: usize) -> Result<(), FilesError> {
+        let id = self.shards[index].read().await.id;
+        let fresh = load(&self.client, id, &Addresses::default()).await?;
+        *self.shards[index].write().await = fresh;
+        Ok(())
+    }
+
+    fn standing(&self, account: &AccountId, change: impl FnOnce(&mut Standing)) {
+        change(self.book().standing.entry(account.clone()).or_default());
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Addresses already asked for: many shards have the same few holders.
+#[derive(Default)]
+struct Addresses(Mutex<HashMap<AccountId, Vec<u8>>>);
+
+impl Addresses {
+    async fn of(&self, client: &Client, account: &AccountId) -> Result<Option<Vec<u8>>, FilesError> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(account).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let address = client.provider(account).await?.map(|provider| provider.multiaddr);
+        if let Some(address) = &address {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), address.clone());
+        }
+        Ok(address)
+    }
+}
+
+async fn load(client: &Client, id: ShardId, addresses: &Addresses) -> Result<Shard, FilesError> {
+    let info = client.shard(id).await?.ok_or(FilesError::DealGone(id.deal))?;
+    let class = SizeClass::from_bytes(info.size)
+        .ok_or_else(|| FilesError::Content(format!("shard {id} has {} bytes, which is no size class", info.size)))?;
+    let mut holders = Vec::new();
+    for replica in &info.replicas {
+        let Some(account) = &replica.provider else { continue };
+        if let Some(address) = addresses.of(client, account).await? {
+            let active = replica.state == ReplicaState::Active;
+            holders.push(Holder { account: account.clone(), address, active });
+        }
+    }
+    Ok(Shard { id, class, comm_d: info.comm_d, holders })
+}

@@ -1,0 +1,105 @@
+//! The flows: one duty a file, each a plain function over explicit inputs.
+//!
+//! None assumes that it ran before. What is done is read from the store and from the chain; if a flow is cut anywhere, the
+//! next block's plan starts it again, and what had been done already is not done twice.
+
+pub mod accept_upload;
+pub mod answer;
+pub mod commit;
+pub mod heartbeat;
+pub mod prove_seal;
+pub mod register;
+pub mod retire;
+pub mod seal;
+pub mod serve;
+
+use crate::{
+    chain::{Chain, ChainError, SubmitError},
+    config::Config,
+    metrics::Metrics,
+    plan::Identity,
+    signer::{KeyError, Signer},
+};
+use station_client_shard_store::Store;
+use station_primitives::{AccountId, ReplicaId};
+use station_runtime::RuntimeCall;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// What flows work with.
+#[derive(Clone)]
+pub struct Context {
+    /// The chain.
+    pub chain: Arc<dyn Chain>,
+    /// Local data.
+    pub store: Arc<Store>,
+    /// The provider's key.
+    pub signer: Signer,
+    /// What goes into replicas' keys.
+    pub identity: Identity,
+    /// The operator's settings.
+    pub config: Arc<Config>,
+    /// What the operator watches.
+    pub metrics: Metrics,
+    /// Makes the worker plan again without waiting for a block.
+    pub wake: Arc<Notify>,
+}
+
+impl Context {
+    /// The provider's account.
+    pub fn account(&self) -> &AccountId {
+        &self.identity.account
+    }
+
+    /// Hand in an authorized call: no fee, no nonce.
+    pub(crate) async fn submit_duty(&self, call: RuntimeCall) -> Result<(), SubmitError> {
+        self.chain.submit(station_runtime::extrinsic::authorized(call)).await
+    }
+
+    /// Run what reads the disk or computes where it may block. The blocking pool's threads have ordinary priority, above
+    /// that of the threads that seal.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, FlowError> {
+        let context = self.clone();
+        tokio::task::spawn_blocking(move || work(&context)).await.map_err(|error| FlowError::Panic(error.to_string()))
+    }
+}
+
+/// Why a flow did not finish. The next block's plan tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// The chain could not be asked.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] station_client_shard_store::Error),
+    /// The key failed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The pool refused.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// A proof made from what is on disk does not hold: it is not handed in.
+    #[error("the data of replica {0} has rotted on disk: its proof does not hold ({1})")]
+    Rotted(ReplicaId, String),
+    /// A list is longer than the chain takes.
+    #[error("{0} is longer than the chain takes")]
+    TooLong(&'static str),
+    /// A thread panicked.
+    #[error("a flow panicked: {0}")]
+    Panic(String),
+}
+
+/// Whether an extrinsic is on its way now.
+pub(crate) fn on_its_way(result: Result<(), SubmitError>) -> Result<(), SubmitError> {
+    match result {
+        Ok(()) | Err(SubmitError::Already) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,432 @@
+//! The loop that turns blocks into flows.
+//!
+//! ```text
+//! best block ─┐
+//! wake-up ────┼─► read duties and store ─► plan ─► audits ─► seal checks ─► commitments ─► heartbeat
+//! (upload or  │   (blocking thread)                 └► registration      └► expect     └► sealing threads
+//!  seal done) │
+//! final block ┴─► retire what is no duty any more
+//! ```
+//! One thing at a time, the most urgent first; only sealing and serving run beside it. A round that takes longer than a
+//! block skips blocks, never queues them.
+
+use crate::{
+    address,
+    chain::{At, Block, Chain, NodeChain},
+    config::Config,
+    flows::{self, register::Registrar, seal::Sealer, serve::TransferBackend, Context, FlowError},
+    mark::{Mark, MarkError},
+    metrics::{millitickets, Metrics},
+    plan::{orphans, plan, Held, Identity, Local, Plan, Sent, SentLog},
+    signer::{KeyError, Signer},
+};
+use frame_system_rpc_runtime_api::AccountNonceApi;
+use futures::StreamExt;
+use sc_client_api::BlockchainEvents;
+use sc_network::service::traits::NetworkService;
+use sc_transaction_pool_api::TransactionPool;
+use sp_api::ProvideRuntimeApi;
+use sp_blockchain::HeaderBackend;
+use sp_keystore::KeystorePtr;
+use station_client_shard_store::{LocalState, Store, Usage};
+use station_client_transfer::server::Backend;
+use station_porep::ReplicaKey;
+use station_primitives::{
+    api::{Duty, ProviderInfo, StationApi},
+    AccountId, Nonce, ReplicaId, Tick, Timing,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+use substrate_prometheus_endpoint::{PrometheusError, Registry};
+use tokio::sync::{watch, Notify};
+
+/// Audits answered in one round; what is left over is planned again at once, with what fell due meanwhile.
+const AUDITS_A_ROUND: usize = 256;
+/// Replicas entered into the store in one round: each takes its disk space and syncs.
+const EXPECTS_A_ROUND: usize = 64;
+/// Seal checks and commitments handed in in one round.
+const SUBMISSIONS_A_ROUND: usize = 128;
+/// Final blocks between two looks for what is to be retired.
+const RETIRE_EVERY: u32 = 4;
+
+/// What a worker is made of.
+pub struct Params<C, P> {
+    /// The node's client.
+    pub client: Arc<C>,
+    /// Its pool.
+    pub pool: Arc<P>,
+    /// Its keystore, with a key of type [`station_primitives::PROVIDER_KEY`] or without: then one is made.
+    pub keystore: KeystorePtr,
+    /// The open store.
+    pub store: Arc<Store>,
+    /// The store's folder.
+    pub store_dir: std::path::PathBuf,
+    /// Where the node listens.
+    pub network: Arc<dyn NetworkService>,
+    /// The operator's settings.
+    pub config: Config,
+    /// Where metrics go.
+    pub registry: Option<Registry>,
+}
+
+/// A worker cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The store belongs elsewhere, or its mark cannot be written.
+    #[error(transparent)]
+    Mark(#[from] MarkError),
+    /// Metrics.
+    #[error("metrics: {0}")]
+    Metrics(#[from] PrometheusError),
+}
+
+/// A provider's worker.
+pub struct Worker<C> {
+    client: Arc<C>,
+    context: Context,
+    network: Arc<dyn NetworkService>,
+    mark: Arc<Mark>,
+    sealer: Arc<Sealer>,
+}
+
+/// All that one round looks at, of one block.
+struct Snapshot {
+    best: At,
+    timing: Timing,
+    tick: Tick,
+    entry: Option<ProviderInfo>,
+    duties: Vec<Duty>,
+    held: HashMap<ReplicaId, Held>,
+    usage: Usage,
+}
+
+/// What the loop remembers between rounds. Losing it costs a few extrinsics handed in twice.
+#[derive(Default)]
+struct Memory {
+    sent: SentLog,
+    registrar: Registrar,
+    lost: HashSet<ReplicaId>,
+    orphans: Vec<ReplicaId>,
+    retired_at: u32,
+}
+
+impl<C> Worker<C>
+where
+    C: ProvideRuntimeApi<Block> + HeaderBackend<Block> + BlockchainEvents<Block> + Send + Sync + 'static,
+    C::Api: StationApi<Block> + AccountNonceApi<Block, AccountId, Nonce>,
+{
+    /// Put a worker together. Nothing runs before [`Worker::run`].
+    ///
+    /// # Errors
+    /// If there is no key and none can be made, or if the store belongs to another network.
+    pub fn new<P: TransactionPool<Block = Block> + 'static>(params: Params<C, P>) -> Result<Self, WorkerError> {
+        let Params { client, pool, keystore, store, store_dir, network, config, registry } = params;
+        let chain = NodeChain::new(client.clone(), pool);
+        let genesis = chain.genesis();
+        let signer = Signer::open(keystore, genesis)?;
+        let mark = Arc::new(Mark::open(Path::new(&store_dir), genesis)?);
+        let metrics = Metrics::new(registry.as_ref())?;
+        let sealer = Sealer::new(config.seal_threads());
+        let context = Context {
+            chain: Arc::new(chain),
+            store,
+            identity: Identity { genesis, account: signer.account() },
+            signer,
+            config: Arc::new(config),
+            metrics,
+            wake: Arc::new(Notify::new()),
+        };
+        Ok(Self { client, context, network, mark, sealer })
+    }
+
+    /// The provider's account.
+    pub fn account(&self) -> AccountId {
+        self.context.account().clone()
+    }
+
+    /// What answers peers; give it to [`station_client_transfer::server::Server::run`].
+    pub fn backend(&self) -> Arc<dyn Backend> {
+        Arc::new(TransferBackend {
+            context: self.context.clone(),
+            mark: self.mark.clone(),
+            sealer: self.sealer.clone(),
+        })
+    }
+
+    /// Work until the node stops.
+    pub async fn run(self) {
+        let Self { client, context, network, mark, sealer } = self;
+        let _stop_sealing = StopOnDrop(sealer.clone());
+        tracing::info!(
+            target: crate::LOG, account = %context.account(), capacity = context.config.capacity,
+            seal_threads = context.config.seal_threads(), "provider's worker started"
+        );
+        let (blocks, mut changed) = watch::channel(());
+        let events = follow(client, blocks);
+        let rounds = async {
+            let mut memory = Memory::default();
+            loop {
+                let again = match round(&context, &*network, &mark, &sealer, &mut memory).await {
+                    Ok(again) => again,
+                    Err(error) => {
+                        tracing::warn!(target: crate::LOG, %error, "a round failed; the next block starts another");
+                        None
+                    }
+                };
+                let pause = async {
+                    match again {
+                        Some(pause) => tokio::time::sleep(pause).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    changed = changed.changed() => if changed.is_err() { return },
+                    () = context.wake.notified() => {}
+                    () = pause => {}
+                }
+            }
+        };
+        futures::future::select(pin!(events), pin!(rounds)).await;
+    }
+}
+
+/// Turn the client's events into "something changed"; many before a reader comes are one.
+async fn follow<C>(client: Arc<C>, changed: watch::Sender<()>)
+where
+    C: BlockchainEvents<Block>,
+{
+    let mut imported = client.import_notification_stream().fuse();
+    let mut finalized = client.finality_notification_stream().fuse();
+    loop {
+        futures::select! {
+            block = imported.next() => match block {
+                Some(block) if !block.is_new_best => continue,
+                Some(_) => {}
+                None => return,
+            },
+            block = finalized.next() => if block.is_none() { return },
+        }
+        changed.send_replace(());
+    }
+}
+
+/// One round. Returns after which pause to come again without a new block.
+async fn round(
+    context: &Context,
+    network: &dyn NetworkService,
+    mark: &Arc<Mark>,
+    sealer: &Arc<Sealer>,
+    memory: &mut Memory,
+) -> Result<Option<Duration>, FlowError> {
+    let Snapshot { best, timing, tick, entry, duties, held, usage } = context.blocking(snapshot).await??;
+    let plan = plan(&context.identity, &duties, &held, tick);
+    report(context, memory, entry.as_ref(), &held, &usage, &plan);
+    memory.sent.retain(&due(&plan));
+
+    let mut more = prove(context, memory, best, &plan).await;
+    if let Some(entry) = entry.as_ref() {
+        let log = &mut memory.sent;
+        if flows::heartbeat::is_due(entry, &timing, best.number) && log.is_due(&Sent::Heartbeat, best.number) {
+            log.note(Sent::Heartbeat, best.number);
+            warn("heartbeat", flows::heartbeat::heartbeat(context, best).await);
+        }
+    }
+    more |= expect(context, mark, best, &plan).await?;
+
+    let keys: HashMap<ReplicaId, ReplicaKey> =
+        duties.iter().map(|duty| (duty.replica, context.identity.key(duty))).collect();
+    sealer.retain(&keys);
+    let (waiting, again) = sealer.offer(context, &plan.seal);
+    context.metrics.seal_queue.set(u64::try_from(waiting).unwrap_or(u64::MAX));
+
+    memory.orphans = orphans(&duties, &held);
+    retire(context, mark, memory).await?;
+
+    let address = address::declared(network, context.config.address.as_deref());
+    warn("registration", memory.registrar.run(context, best, entry.as_ref(), address).await);
+    Ok(if more { Some(Duration::ZERO) } else { again })
+}
+
+/// Read chain and store. Blocks.
+fn snapshot(context: &Context) -> Result<Snapshot, FlowError> {
+    let chain = &context.chain;
+    let best = chain.best();
+    // The store first: what is finished between the two readings is seen as unfinished, which only costs a round.
+    let held = context.store.list().into_iter().map(|entry| {
+        let local = match entry.state {
+            LocalState::Receiving { .. } => Local::Receiving,
+            LocalState::Received => Local::Received,
+            LocalState::Sealing { key } => Local::Sealing(key),
+            LocalState::Sealed { key, comm_r } => Local::Sealed(key, comm_r),
+        };
+        (entry.replica, Held { comm_d: entry.comm_d, local })
+    });
+    let held = held.collect();
+    let entry = chain.provider(best.hash, context.account())?;
+    let duties = match &entry {
+        Some(_) => chain.duties(best.hash, context.account())?,
+        None => Vec::new(),
+    };
+    Ok(Snapshot {
+        best,
+        timing: chain.timing(best.hash)?,
+        tick: chain.tick(best.hash)?,
+        entry,
+        duties,
+        held,
+        usage: context.store.usage()?,
+    })
+}
+
+/// Everything that a plan may hand in.
+fn due(plan: &Plan) -> HashSet<Sent> {
+    let audits = plan.audits.iter().map(|audit| Sent::Audit(audit.replica, audit.seed));
+    let checks = plan.prove_seal.iter().map(|job| Sent::ProveSeal(job.replica, job.seed));
+    let commits = plan.commit.iter().map(|job| Sent::Commit(job.replica, job.ticket));
+    audits.chain(checks).chain(commits).chain([Sent::Heartbeat]).collect()
+}
+
+/// Hand in what is due. Returns whether something due was left for another round.
+async fn prove(context: &Context, memory: &mut Memory, best: At, plan: &Plan) -> bool {
+    let log = &mut memory.sent;
+    let now = best.number;
+    let audits: Vec<_> =
+        plan.audits.iter().filter(|audit| log.is_due(&Sent::Audit(audit.replica, audit.seed), now)).copied().collect();
+    let part = audits.get(..AUDITS_A_ROUND).unwrap_or(&audits);
+    if !part.is_empty() {
+        // Those that fail are noted too: they are tried again, though not in every round.
+        part.iter().for_each(|audit| log.note(Sent::Audit(audit.replica, audit.seed), now));
+        if let Err(error) = flows::answer::answer(context, part).await {
+            tracing::warn!(target: crate::LOG, %error, "audits could not be handed in");
+            part.iter().for_each(|audit| log.forget(&Sent::Audit(audit.replica, audit.seed)));
+        }
+    }
+    let mut left = SUBMISSIONS_A_ROUND;
+    for job in &plan.prove_seal {
+        let sent = Sent::ProveSeal(job.replica, job.seed);
+        if left > 0 && log.is_due(&sent, now) {
+            left -= 1;
+            log.note(sent, now);
+            warn("seal check", flows::prove_seal::prove_seal(context, job).await);
+        }
+    }
+    for job in &plan.commit {
+        let sent = Sent::Commit(job.replica, job.ticket);
+        if left > 0 && log.is_due(&sent, now) {
+            left -= 1;
+            log.note(sent, now);
+            warn("commitment", flows::commit::commit(context, job).await);
+        }
+    }
+    audits.len() > part.len() || left == 0
+}
+
+/// Enter new assignments into the store. Returns whether some are left for another round.
+async fn expect(context: &Context, mark: &Arc<Mark>, best: At, plan: &Plan) -> Result<bool, FlowError> {
+    let jobs: Vec<_> = plan.expect.iter().take(EXPECTS_A_ROUND).copied().collect();
+    let more = plan.expect.len() > jobs.len();
+    if jobs.is_empty() {
+        return Ok(false);
+    }
+    let mark = mark.clone();
+    let entered = context
+        .blocking(move |context| {
+            let mut entered = 0usize;
+            for job in &jobs {
+                match flows::accept_upload::expect(context, &mark, best, job) {
+                    Ok(()) => entered += 1,
+                    Err(error) => {
+                        tracing::error!(target: crate::LOG, replica = %job.replica, %error, "an assignment cannot be taken");
+                    }
+                }
+            }
+            entered
+        })
+        .await?;
+    // With no progress (a full disk) another round at once would spin.
+    Ok(more && entered > 0)
+}
+
+/// Every few final blocks, remove what is no duty any more.
+async fn retire(context: &Context, mark: &Arc<Mark>, memory: &mut Memory) -> Result<(), FlowError> {
+    let finalized = context.chain.finalized().number;
+    let soon = finalized < memory.retired_at.saturating_add(RETIRE_EVERY) && finalized >= memory.retired_at;
+    if memory.orphans.is_empty() || soon {
+        return Ok(());
+    }
+    memory.retired_at = finalized;
+    let (mark, orphans) = (mark.clone(), memory.orphans.clone());
+    context.blocking(move |context| flows::retire::retire(context, &mark, &orphans)).await??;
+    Ok(())
+}
+
+/// Metrics, and a line for what was lost since the last round.
+fn report(
+    context: &Context,
+    memory: &mut Memory,
+    entry: Option<&ProviderInfo>,
+    held: &HashMap<ReplicaId, Held>,
+    usage: &Usage,
+    plan: &Plan,
+) {
+    let metrics = &context.metrics;
+    let count = |wanted: fn(&Local) -> bool| {
+        u64::try_from(held.values().filter(|held| wanted(&held.local)).count()).unwrap_or(u64::MAX)
+    };
+    let states: [(&str, u64); 5] = [
+        ("receiving", count(|local| matches!(local, Local::Receiving))),
+        ("received", count(|local| matches!(local, Local::Received))),
+        ("sealing", count(|local| matches!(local, Local::Sealing(_)))),
+        ("sealed", count(|local| matches!(local, Local::Sealed(..)))),
+        ("lost", u64::try_from(plan.lost.len()).unwrap_or(u64::MAX)),
+    ];
+    for (state, value) in states {
+        metrics.replicas.with_label_values(&[state]).set(value);
+    }
+    for (kind, value) in [("capacity", usage.capacity), ("used", usage.used), ("sealed", usage.sealed)] {
+        metrics.bytes.with_label_values(&[kind]).set(value);
+    }
+    if let Some(entry) = entry {
+        metrics.earned.set(millitickets(entry.earned));
+        metrics.collateral.set(millitickets(entry.collateral));
+    }
+    let lost: HashSet<ReplicaId> = plan.lost.iter().copied().collect();
+    for replica in lost.difference(&memory.lost) {
+        tracing::error!(
+            target: crate::LOG, %replica,
+            "the chain counts on this replica and it is not in the store: its collateral will be slashed unless the store's \
+             files come back"
+        );
+    }
+    memory.lost = lost;
+}
+
+/// A flow that fails is planned again; the operator sees why.
+fn warn(flow: &'static str, result: Result<(), FlowError>) {
+    use crate::chain::SubmitError;
+    match result {
+        Ok(()) => {}
+        // Often done a moment ago and included meanwhile, or not due on a new best block.
+        Err(FlowError::Submit(SubmitError::Refused(reason))) => {
+            tracing::debug!(target: crate::LOG, flow, reason, "refused by the pool");
+        }
+        Err(error) => tracing::warn!(target: crate::LOG, flow, %error, "a flow failed; it is tried again"),
+    }
+}
+
+/// Sealing stops with the worker, so that a node that is told to stop does.
+struct StopOnDrop(Arc<Sealer>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}

@@ -1,0 +1,31 @@
+//! What the commands do.
+
+mod chain;
+mod extend;
+mod get;
+mod ls;
+mod provider;
+mod put;
+mod rm;
+mod session;
+mod status;
+mod ui;
+mod units;
+mod user;
+mod wallet;
+
+pub use user::UserCommand;
+
+use crate::{
+    cli::{Cli, Command},
+    error::UserError,
+};
+
+/// Runs the command.
+pub fn run(cli: Cli) -> Result<(), UserError> {
+    match cli.command {
+        Command::User(cmd) => cmd.run(&cli.global),
+        Command::Localnet(cmd) => cmd.run(&cli.global),
+        command => chain::run(command),
+    }
+}

@@ -1,0 +1,186 @@
+//! What every command of a user begins with: a home, a key, a node.
+
+use crate::{cli::Global, error::UserError};
+use rpassword::prompt_password;
+use station_client_crypto::{Account, KeyError, KeyFile, KeyFileError, Link, Passphrase};
+use station_client_files::{Context, FilesError, Home, Kind};
+use station_client_rpc::client::{Client, ClientError};
+use std::{
+    future::Future,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Where state is kept.
+const HOME: &str = "STATION_HOME";
+/// A file with the passphrase, for scripts.
+const PASSPHRASE_FILE: &str = "STATION_PASSPHRASE_FILE";
+
+impl From<FilesError> for UserError {
+    fn from(error: FilesError) -> Self {
+        let hint = error.hint();
+        let new = match error.kind() {
+            Kind::Internal => Self::internal(&error),
+            Kind::Usage => Self::usage(&error),
+            Kind::NotFound => Self::not_found(&error),
+            Kind::WrongKey => Self::wrong_key(&error),
+            Kind::Funds => Self::funds(&error),
+            Kind::TooFewProviders => Self::too_few_providers(&error),
+            Kind::Network => Self::network(&error),
+            Kind::Disk => Self::disk(&error),
+        };
+        match hint {
+            Some(hint) => new.hint(hint),
+            None => new,
+        }
+    }
+}
+
+impl From<ClientError> for UserError {
+    fn from(error: ClientError) -> Self {
+        FilesError::from(error).into()
+    }
+}
+
+impl From<KeyFileError> for UserError {
+    fn from(error: KeyFileError) -> Self {
+        match &error {
+            KeyFileError::WrongPassphrase => Self::wrong_key(&error),
+            KeyFileError::Malformed(_) => Self::usage(&error),
+            KeyFileError::Exists(_) => Self::disk(&error).hint("move it away first, or name another file with --key"),
+            KeyFileError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Self::not_found(&error),
+            KeyFileError::Io { .. } => Self::disk(&error),
+        }
+    }
+}
+
+impl From<KeyError> for UserError {
+    fn from(error: KeyError) -> Self {
+        Self::usage(error)
+    }
+}
+
+/// Run a command's future on a runtime of its own.
+pub fn block_on<T>(work: impl Future<Output = Result<T, UserError>>) -> Result<T, UserError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| UserError::internal(format!("no threads to work with: {error}")))?;
+    let result = runtime.block_on(work);
+    // Threads that still wait for the network must not keep the command from ending.
+    runtime.shutdown_background();
+    result
+}
+
+/// `STATION_HOME`, or the platform's data folder.
+pub fn home() -> Result<Home, UserError> {
+    if let Some(path) = std::env::var_os(HOME).filter(|path| !path.is_empty()) {
+        return Ok(Home::new(path));
+    }
+    directories::ProjectDirs::from("", "", "station")
+        .map(|dirs| Home::new(dirs.data_dir()))
+        .ok_or_else(|| UserError::usage("there is no home folder to keep state in").hint(format!("set {HOME}")))
+}
+
+/// Connect to the node.
+pub async fn connect(global: &Global) -> Result<Arc<Client>, UserError> {
+    Ok(Arc::new(Client::connect(&global.rpc).await?))
+}
+
+/// The file of the wallet that is meant.
+pub fn wallet_file(global: &Global) -> Result<PathBuf, UserError> {
+    match &global.key {
+        Some(key) => Ok(PathBuf::from(key)),
+        None => Ok(home()?.wallet()),
+    }
+}
+
+/// Whether a development account is meant.
+fn dev_uri(global: &Global) -> Option<&str> {
+    global.key.as_deref().filter(|key| key.starts_with("//"))
+}
+
+fn no_wallet(path: &Path) -> UserError {
+    UserError::not_found(format!("there is no wallet at {}", path.display()))
+        .hint("make one with `station wallet new`, bring one back with `station wallet restore`, or give --key")
+}
+
+/// The account that pays and owns; asks for the passphrase if it must.
+pub fn account(global: &Global) -> Result<Account, UserError> {
+    if let Some(uri) = dev_uri(global) {
+        return Ok(Account::from_dev_uri(uri)?);
+    }
+    let path = wallet_file(global)?;
+    if !path.exists() {
+        return Err(no_wallet(&path));
+    }
+    let file = KeyFile::read(&path)?;
+    let passphrase = passphrase(&format!("Passphrase of {}: ", path.display()))?;
+    Ok(Account::from_phrase(&file.open(&passphrase)?))
+}
+
+/// The address of the account, which needs no passphrase.
+pub fn address(global: &Global) -> Result<String, UserError> {
+    if let Some(uri) = dev_uri(global) {
+        return Ok(Account::from_dev_uri(uri)?.address());
+    }
+    let path = wallet_file(global)?;
+    if !path.exists() {
+        return Err(no_wallet(&path));
+    }
+    Ok(KeyFile::read(&path)?.address().to_owned())
+}
+
+/// Whether there is a key to use at all.
+pub fn has_key(global: &Global) -> Result<bool, UserError> {
+    Ok(global.key.is_some() || home()?.wallet().exists())
+}
+
+/// A node, an account and a home. The key is opened first: what is wrong with it is told before a node is asked.
+pub async fn context(global: &Global) -> Result<Context, UserError> {
+    let account = account(global)?;
+    let home = home()?;
+    Ok(Context { client: connect(global).await?, account, home })
+}
+
+/// The passphrase: from the file named in the environment, else from the terminal.
+pub fn passphrase(prompt: &str) -> Result<Passphrase, UserError> {
+    if let Some(path) = std::env::var_os(PASSPHRASE_FILE).filter(|path| !path.is_empty()) {
+        let path = PathBuf::from(path);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| UserError::disk(format!("{} in {PASSPHRASE_FILE}: {error}", path.display())))?;
+        return Ok(Passphrase::new(&text));
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(UserError::usage("a passphrase is needed, and there is no terminal to ask for it")
+            .hint(format!("write it to a file that only you can read and name that in {PASSPHRASE_FILE}")));
+    }
+    let text = prompt_password(prompt).map_err(|error| UserError::disk(format!("the terminal: {error}")))?;
+    Ok(Passphrase::new(&text))
+}
+
+/// A passphrase for a new wallet: asked twice, never empty.
+pub fn new_passphrase() -> Result<Passphrase, UserError> {
+    let first = passphrase("Passphrase for the new wallet: ")?;
+    if first.is_empty() {
+        return Err(UserError::usage("an empty passphrase protects nothing").hint("choose a few words"));
+    }
+    let asked = std::env::var_os(PASSPHRASE_FILE).is_none_or(|path| path.is_empty());
+    if asked && !passphrase("The same again: ")?.same_as(&first) {
+        return Err(UserError::usage("the two passphrases differ"));
+    }
+    Ok(first)
+}
+
+/// Read a link.
+pub fn link(text: &str) -> Result<Link, UserError> {
+    text.parse::<Link>().map_err(|error| FilesError::from(error).into())
+}
+
+/// Print the one object of `--json`.
+pub fn print_json(value: &impl serde::Serialize) -> Result<(), UserError> {
+    let text = serde_json::to_string(value).map_err(UserError::internal)?;
+    println!("{text}");
+    Ok(())
+}

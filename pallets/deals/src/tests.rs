@@ -1,0 +1,11 @@
+//! Tests, by topic.
+
+mod changes;
+mod escrow;
+mod submission;
+
+use crate::mock::*;
+use station_porep::SizeClass;
+
+const SMALL: SizeClass = SizeClass::MIN;
+const LARGE: SizeClass = SizeClass::MAX;

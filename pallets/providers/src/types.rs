@@ -1,0 +1,96 @@
+//! What is stored about a provider.
+
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use frame_support::{traits::ConstU32, BoundedVec};
+use scale_info::TypeInfo;
+use station_primitives::{AccountId, Balance, BlockNumber, Price, MAX_MULTIADDR, MAX_NAMED};
+
+/// Whose data a provider takes.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub enum Policy {
+    /// Anybody's.
+    Open,
+    /// That of the clients named, only.
+    Named(BoundedVec<AccountId, ConstU32<MAX_NAMED>>),
+}
+
+/// A provider's record.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Provider {
+    /// Declared bytes.
+    pub capacity: u64,
+    /// Bytes assigned.
+    pub used: u64,
+    /// Bytes of active replicas.
+    pub proven: u64,
+    /// Plancks per GiB·day, for assignments to come.
+    pub price: Price,
+    /// Plancks per GiB served.
+    pub retrieval_price: Price,
+    /// Where its node listens.
+    pub multiaddr: BoundedVec<u8, ConstU32<MAX_MULTIADDR>>,
+    /// Its group.
+    pub operator: [u8; 32],
+    /// Whether it serves named clients only; their list is apart.
+    pub friends_only: bool,
+    /// Whether it takes new assignments.
+    pub accepting: bool,
+    /// Plancks held.
+    pub collateral: Balance,
+    /// The part of them that replicas occupy.
+    pub collateral_used: Balance,
+    /// Paid so far, after shares.
+    pub earned: Balance,
+    /// Assignments and replicas.
+    pub replicas: u32,
+    /// Assignments that ended with a late first commitment.
+    pub late_commitments: u32,
+    /// The block of its last sign of life.
+    pub last_seen: BlockNumber,
+    /// The block that its last heartbeat was made on; the next must be later, so that none counts twice.
+    pub last_beat: BlockNumber,
+    /// The block of registration.
+    pub since: BlockNumber,
+    /// Its place in the list.
+    pub place: u32,
+}
+
+/// What `update` changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Declared bytes.
+    pub capacity: Option<u64>,
+    /// Plancks per GiB·day.
+    pub price: Option<Price>,
+    /// Plancks per GiB served.
+    pub retrieval_price: Option<Price>,
+    /// Where its node listens.
+    pub multiaddr: Option<BoundedVec<u8, ConstU32<MAX_MULTIADDR>>>,
+    /// Its group.
+    pub operator: Option<[u8; 32]>,
+    /// Whose data it takes.
+    pub policy: Option<Policy>,
+    /// Plancks held.
+    pub collateral: Option<Balance>,
+    /// Whether it takes new assignments.
+    pub accepting: Option<bool>,
+}
+
+/// Sums over all providers.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct Sums {
+    /// How many there are.
+    pub providers: u32,
+    /// Declared bytes.
+    pub capacity: u64,
+    /// Assigned bytes.
+    pub used: u64,
+    /// Bytes of active replicas.
+    pub proven: u64,
+    /// Plancks held as collateral.
+    pub collateral: Balance,
+    /// Plancks burnt by slashes and deposits.
+    pub burnt: Balance,
+}
