@@ -31,8 +31,8 @@ use tokio::{sync::Semaphore, task::JoinSet};
 const LOG: &str = "station::files";
 /// Replicas that are uploaded at once: four shards of three replicas, as many as a provider seals in lockstep.
 const UPLOADS: usize = 12;
-/// Pieces on their way in each of them: one being sent, one being read, one in reserve.
-const PIECES: usize = 3;
+/// Pieces on their way in each of them: one being sent, one being read.
+const PIECES: usize = 2;
 /// Queries of the chain under way at once.
 const QUERIES: usize = 16;
 /// Without news of a block the chain is asked all the same.

@@ -11,7 +11,7 @@ use crate::{
     target::{Decision, Target},
 };
 use futures::TryStreamExt;
-use station_client_crypto::{segments_len, Link, SegmentOpener, SEALED_SEGMENT_BYTES, SEGMENT_BYTES};
+use station_client_crypto::{segments_len, ContentKey, Link, SegmentOpener, SEALED_SEGMENT_BYTES, SEGMENT_BYTES};
 use station_client_rpc::client::Client;
 use station_primitives::AccountId;
 use std::{
@@ -117,11 +117,21 @@ fn gathered(part: &Path) -> u64 {
 
 /// The manifest of a link.
 pub(crate) async fn read_manifest(fetcher: &Fetcher, link: &Link) -> Result<Manifest, FilesError> {
-    let mut header = fetcher.read(0, HEADER_BYTES).await?;
-    SegmentOpener::new(&link.key.subkey("header"), 0).open(&mut header, true).map_err(|_| FilesError::WrongKey)?;
-    let header = Header::from_plain(&header, fetcher.room())?;
+    let header = open_header(fetcher.read(0, HEADER_BYTES).await?, &link.key, fetcher.room())?;
     let sealed = fetcher.read(header.manifest_offset, segments_len(header.manifest_len)).await?;
-    let mut opener = SegmentOpener::new(&link.key.subkey("manifest"), 0);
+    open_manifest(&sealed, &link.key, header)
+}
+
+/// Open the beginning of a flat space of `room` bytes.
+pub(crate) fn open_header(mut sealed: Vec<u8>, key: &ContentKey, room: u64) -> Result<Header, FilesError> {
+    let mut opener = SegmentOpener::new(&key.subkey("header"), 0);
+    opener.open(&mut sealed, true).map_err(|_| FilesError::WrongKey)?;
+    Header::from_plain(&sealed, room)
+}
+
+/// Open the manifest that the header leads to.
+pub(crate) fn open_manifest(sealed: &[u8], key: &ContentKey, header: Header) -> Result<Manifest, FilesError> {
+    let mut opener = SegmentOpener::new(&key.subkey("manifest"), 0);
     let mut plain = Vec::with_capacity(sealed.len());
     let count = sealed.len().div_ceil(SEALED_SEGMENT_BYTES);
     for (index, segment) in sealed.chunks(SEALED_SEGMENT_BYTES).enumerate() {

@@ -45,12 +45,15 @@ mod submission;
 mod target;
 mod tree;
 
+#[cfg(test)]
+mod roundtrip_tests;
+
 pub use error::{FilesError, Kind};
 pub use get::{get, Got};
 pub use home::Home;
 pub use index::{Index, IndexEntry};
 pub use layout::{largest_class, plan};
-pub use pricing::{cheapest_price, MIN_REPLICAS_DRAWN};
+pub use pricing::{cheapest_price, check_replicas, MIN_REPLICAS_DRAWN};
 pub use progress::{NoProgress, Phase, Progress};
 pub use put::{put, Journaled, PutOptions, Seconds, Stored};
 pub use remove::{extend, remove};

@@ -13,8 +13,11 @@ const MAX_LOOKED_AT: usize = 2_000;
 /// So many times the replicas' number of providers is to choose from, so that a draw has a choice.
 const CHOICE: usize = 2;
 
-/// Check the number of replicas.
-pub(crate) fn check_replicas(replicas: u8, chosen: &[AccountId]) -> Result<(), FilesError> {
+/// Check the number of replicas: 3 to 16, 2 with providers of the client's own choice.
+///
+/// # Errors
+/// [`FilesError::Usage`].
+pub fn check_replicas(replicas: u8, chosen: &[AccountId]) -> Result<(), FilesError> {
     let usage = |text: String| Err(FilesError::Usage(text));
     let least = if chosen.is_empty() { MIN_REPLICAS_DRAWN } else { station_primitives::MIN_REPLICAS };
     if replicas == 2 && chosen.is_empty() {

@@ -175,7 +175,8 @@ impl Put<'_> {
         };
         let (journal, link, submitted) = match submission::submit(self.context, &stage, journal).await {
             Err(FilesError::DealGone(deal)) => {
-                self.progress.note(&format!("{}: deal {deal} of the interrupted put has ended; starting over", self.title));
+                self.progress
+                    .note(&format!("{}: deal {deal} of the interrupted put has ended; starting over", self.title));
                 forget(&stage)?;
                 submission::submit(self.context, &stage, self.begin(&stage).await?).await?
             }

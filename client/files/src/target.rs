@@ -63,22 +63,18 @@ impl Target {
         // As `cp` does: a file goes into a folder that exists.
         let into = single && (to.is_dir() || to.as_os_str().as_bytes().ends_with(b"/"));
         let place = if into { to.join(OsStr::from_bytes(&manifest.name)) } else { to.to_owned() };
-        if let Some(there) = compare(manifest, &place)? {
-            return if there { Ok(Decision::There) } else { Err(FilesError::TargetExists(place)) };
+        let part = part_of(&place, id)?;
+        match compare(manifest, &place)? {
+            Some(false) => return Err(FilesError::TargetExists(place)),
+            Some(true) => {
+                clean_up(manifest, &place, &part)?;
+                return Ok(Decision::There);
+            }
+            None => {}
         }
-        let name = place
-            .file_name()
-            .ok_or_else(|| FilesError::Usage(format!("{} is no place for a file or folder", place.display())))?;
-        let parent = match place.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        fs::create_dir_all(&parent).map_err(FilesError::disk(&parent))?;
-        let mut part_name = OsStr::new(".").to_owned();
-        // Names may be as long as a file system allows; the temporary one must not be longer.
-        part_name.push(OsStr::from_bytes(&name.as_bytes()[..name.len().min(180)]));
-        part_name.push(format!(".{id}.part"));
-        let part = parent.join(part_name);
+        if let Some(parent) = part.parent() {
+            fs::create_dir_all(parent).map_err(FilesError::disk(parent))?;
+        }
         create_private_dir(&part)?;
         let lock = Lock::take(&part.join("lock"), &place.display().to_string())?;
         Ok(Decision::Read(Self { place, part, _lock: lock }))
@@ -226,6 +222,34 @@ impl Target {
         fs::remove_dir_all(&self.part).map_err(FilesError::disk(&self.part))?;
         Ok(self.place)
     }
+}
+
+/// Where what belongs to `place` is gathered.
+fn part_of(place: &Path, id: &str) -> Result<PathBuf, FilesError> {
+    let name = place
+        .file_name()
+        .ok_or_else(|| FilesError::Usage(format!("{} is no place for a file or folder", place.display())))?;
+    let parent = match place.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut part = OsStr::new(".").to_owned();
+    // Names may be as long as a file system allows; the temporary one must not be longer.
+    part.push(OsStr::from_bytes(&name.as_bytes()[..name.len().min(180)]));
+    part.push(format!(".{id}.part"));
+    Ok(parent.join(part))
+}
+
+/// Do what an earlier run that was killed after its last rename left undone.
+fn clean_up(manifest: &Manifest, place: &Path, part: &Path) -> Result<(), FilesError> {
+    if !part.is_dir() {
+        return Ok(());
+    }
+    let _lock = Lock::take(&part.join("lock"), &place.display().to_string())?;
+    if let Some(root) = manifest.entries.first() {
+        set_metadata(place, root)?;
+    }
+    fs::remove_dir_all(part).map_err(FilesError::disk(part))
 }
 
 /// Whether `place` holds exactly the manifest's content; none if nothing (or an empty folder for a folder) is there.

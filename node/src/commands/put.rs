@@ -81,6 +81,11 @@ fn parse_class(text: &str) -> Result<SizeClass, String> {
 impl PutCmd {
     /// Run it.
     pub async fn run(self, global: &Global) -> Result<(), UserError> {
+        // What is wrong with the command line is told before a node is asked.
+        files::check_replicas(self.replicas, &self.placement.0)?;
+        if !self.path.exists() {
+            return Err(files::FilesError::SourceMissing(self.path).into());
+        }
         let context = session::context(global).await?;
         let timing = context.client.timing();
         let options = PutOptions {
