@@ -51,7 +51,13 @@ pub struct Global {
     )]
     pub rpc: String,
     /// The key that pays and owns: a key file, or a development URI such as //Alice
-    #[arg(id = "global_key", long = "key", value_name = "FILE | //URI", global = true, help_heading = "Global options")]
+    #[arg(
+        id = "global_key",
+        long = "key",
+        value_name = "FILE | //URI",
+        global = true,
+        help_heading = "Global options"
+    )]
     pub key: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! Errors in the user's words: what went wrong, a stable code, what to do next, and the exit code of INTERFACE.
 
+use station_service::{StoreError, WorkerError};
 use std::fmt;
 
 /// What kind of failure it was. The exit code and the stable text code follow from it.
@@ -147,9 +148,12 @@ impl From<sc_cli::Error> for UserError {
         use sc_cli::Error as E;
         match &error {
             E::Io(_) => Self::disk(error),
-            E::Input(_) | E::InvalidUri(_) | E::InvalidListenMultiaddress | E::Cli(_) | E::HexDataConversion(_) => {
+            E::Input(text) => Self::usage(text),
+            E::NetworkKeyNotFound(path) => Self::usage(format!("a validator needs a key of its own for the network, in {}", path.display()))
+                .hint("make one: station key generate-node-key --base-path DIR --chain CHAIN; or, to try things out, add --unsafe-force-node-key-generation"),
+            E::InvalidUri(_) | E::InvalidListenMultiaddress | E::Cli(_) | E::HexDataConversion(_) => {
                 Self::usage(error)
-            },
+            }
             E::Service(inner) => from_service(inner),
             _ => Self::internal(error),
         }
@@ -167,12 +171,18 @@ fn from_service(error: &sc_service::Error) -> UserError {
     // RocksDB and ParityDB say so in words only.
     let lower = text.to_lowercase();
     if lower.contains("lock") && (lower.contains("resource") || lower.contains("held") || lower.contains("hold")) {
-        return UserError::disk(text).hint("another node is using this base path; stop it, or give another --base-path");
+        return UserError::disk(text)
+            .hint("another node is using this base path; stop it, or give another --base-path");
     }
     match error {
         sc_service::Error::Io(_) => UserError::disk(text),
-        // What the shard store says is said to the operator, and is always about the disk or its lock.
-        sc_service::Error::Application(inner) if inner.is::<station_service::StoreError>() => UserError::disk(inner),
+        // The shard store, its mark and the provider's key: always the disk, or who else uses it.
+        sc_service::Error::Application(inner) if inner.is::<StoreError>() => UserError::disk(inner),
+        sc_service::Error::Application(inner) => match inner.downcast_ref() {
+            Some(WorkerError::Mark(_) | WorkerError::Key(_)) => UserError::disk(inner),
+            _ => UserError::internal(inner),
+        },
+        sc_service::Error::Other(text) => UserError::internal(text),
         _ => UserError::internal(text),
     }
 }

@@ -250,7 +250,7 @@ fn logs(args: &LogsArgs) -> Result<(), UserError> {
             0 => return Ok(()),
             // A closed pipe, as with `| head`, is the reader's way to say that it has enough.
             read => match out.write_all(&buffer[..read]).and_then(|()| out.flush()) {
-                Ok(()) => {},
+                Ok(()) => {}
                 Err(_) => return Ok(()),
             },
         }

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Err(error) => {
             error.report(json);
             ExitCode::from(error.code.exit())
-        },
+        }
     }
 }
 
@@ -33,7 +33,10 @@ fn usage(error: &clap::Error) -> ExitCode {
     );
     if is_error && std::env::args_os().any(|arg| arg == "--json") {
         let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or("wrong command line").trim_start_matches("error: ");
+        // Up to the empty line before the usage: some errors list arguments below their first line.
+        let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let message = said.join(" ");
+        let message = message.trim_start_matches("error: ");
         let user_error = UserError::usage(message).hint("run the command with --help");
         user_error.report(true);
         return ExitCode::from(user_error.code.exit());

@@ -4,8 +4,8 @@
 
 use crate::{
     opaque, presets, timing, AccountId, Babe, Balance, Block, Executive, Grandpa, Hash, Header, Historical,
-    InherentDataExt, Nonce, Providers, Replication, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment,
-    UncheckedExtrinsic, VERSION,
+    InherentDataExt, Nonce, Providers, Replication, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System,
+    TransactionPayment, UncheckedExtrinsic, VERSION,
 };
 use alloc::{string::String, vec::Vec};
 use codec::Encode;

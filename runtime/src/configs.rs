@@ -1,5 +1,7 @@
 //! Every pallet's configuration.
 
+#![warn(missing_docs)]
+
 mod consensus;
 mod money;
 mod storage;

@@ -1,10 +1,10 @@
 //! How clients and workers build extrinsics, from the runtime's own types.
 
-use crate::{
-    Address, Balance, Hash, Nonce, RuntimeCall, Signature, SignedPayload, TxExtension, UncheckedExtrinsic,
-};
-use frame_metadata_hash_extension::CheckMetadataHash;
+#![warn(missing_docs)]
+
+use crate::{Address, Balance, Hash, Nonce, RuntimeCall, Signature, SignedPayload, TxExtension, UncheckedExtrinsic};
 use codec::Encode;
+use frame_metadata_hash_extension::CheckMetadataHash;
 use sp_core::{sr25519, Pair};
 use sp_runtime::{generic::Era, traits::IdentifyAccount, MultiSigner};
 
@@ -81,4 +81,3 @@ pub fn sign_with<E>(
 pub fn authorized(call: RuntimeCall) -> UncheckedExtrinsic {
     UncheckedExtrinsic::new_transaction(call, extension(0, 0))
 }
-

@@ -9,6 +9,8 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 // impl_runtime_apis! and frame_support::runtime recurse once a pallet.
 #![recursion_limit = "512"]
+// frame_support::runtime writes its types, which have no documentation, into the root; the modules warn all the same.
+#![allow(missing_docs)]
 
 extern crate alloc;
 
@@ -104,16 +106,10 @@ pub type UncheckedExtrinsic = generic::UncheckedExtrinsic<Address, RuntimeCall, 
 /// What a signer signs.
 pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
 /// Runs blocks.
-pub type Executive = frame_executive::Executive<
-    Runtime,
-    Block,
-    frame_system::ChainContext<Runtime>,
-    Runtime,
-    AllPalletsWithSystem,
->;
+pub type Executive =
+    frame_executive::Executive<Runtime, Block, frame_system::ChainContext<Runtime>, Runtime, AllPalletsWithSystem>;
 
 /// The pallets, in the order in which their hooks run.
-#[allow(missing_docs)]
 #[frame_support::runtime]
 mod runtime_pallets {
     #![allow(missing_docs, dead_code)]
@@ -165,4 +161,3 @@ mod runtime_pallets {
     #[runtime::pallet_index(22)]
     pub type Replication = pallet_station_replication;
 }
-

@@ -3,6 +3,8 @@
 //! A preset is a JSON patch over the default genesis. `station localnet` and a chain spec's author put their own
 //! validators and balances into it with [`genesis`].
 
+#![warn(missing_docs)]
+
 use crate::{AccountId, Balance, SessionKeys, TKT};
 use alloc::{string::ToString, vec, vec::Vec};
 use serde_json::{json, Value};

@@ -2,6 +2,8 @@
 //!
 //! It is genesis state, so that one blob serves every network; it never changes afterwards (BABE would stop).
 
+#![warn(missing_docs)]
+
 use frame_support::traits::Get;
 use station_primitives::Timing;
 

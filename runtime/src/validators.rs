@@ -1,6 +1,8 @@
 //! Who authors and finalizes blocks: the accounts whose session keys are in the genesis, for now.
 //!
-//! Once admins are elected by proven storage (DESIGN 3.4) their pallet takes the place of [`GenesisValidators`].
+//! Once admins are elected by proven storage their pallet takes the place of [`GenesisValidators`].
+
+#![warn(missing_docs)]
 
 use crate::{AccountId, Runtime};
 use alloc::vec::Vec;
@@ -28,9 +30,9 @@ impl GenesisValidators {
     /// if nothing changed, so that GRANDPA keeps its set.
     fn next() -> Option<Vec<AccountId>> {
         let queued = pallet_session::QueuedKeys::<Runtime>::get();
-        let changed = queued.iter().any(|(who, keys)| {
-            pallet_session::NextKeys::<Runtime>::get(who).is_some_and(|next| next != *keys)
-        });
+        let changed = queued
+            .iter()
+            .any(|(who, keys)| pallet_session::NextKeys::<Runtime>::get(who).is_some_and(|next| next != *keys));
         changed.then(|| queued.into_iter().map(|(who, _)| who).collect())
     }
 }

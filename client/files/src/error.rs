@@ -1,7 +1,7 @@
 //! What can go wrong with files, in words a user can act on.
 
 use station_client_crypto::LinkError;
-use station_client_rpc::client::ClientError;
+use station_client_rpc::client::{ClientError, DispatchFailure};
 use station_primitives::{Balance, DealId, Price, ShardId, TKT};
 use std::{
     io,
@@ -149,12 +149,50 @@ pub enum FilesError {
     /// Our own transfer peer does not start.
     #[error("cannot start the transfer peer: {0}")]
     Peer(String),
+    /// The chain includes a transaction and refuses what it asks.
+    #[error("the chain refuses this: {}", words(.0))]
+    Refused(DispatchFailure),
     /// The node.
     #[error(transparent)]
-    Chain(#[from] ClientError),
+    Chain(ClientError),
     /// A bug.
     #[error("internal fault: {0}")]
     Internal(String),
+}
+
+impl From<ClientError> for FilesError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Dispatch(failure) => Self::Refused(failure),
+            error => Self::Chain(error),
+        }
+    }
+}
+
+/// What a pallet's error means to a user; those that none should meet are told by their name.
+fn words(failure: &DispatchFailure) -> String {
+    let text = match failure.error.as_str() {
+        "CannotAffordEscrow" => "the account does not have the escrow free",
+        "UnknownDeal" | "UnknownShard" => "there is no such deal, or it has ended",
+        "NotYourDeal" => "the deal belongs to another account",
+        "DealIsEnding" => "the deal is cancelled or has ended",
+        "BadTerm" => "the term is longer than the chain allows",
+        "BadReplicaCount" => "the number of replicas is not possible",
+        "BadPlacement" => "the list of providers is empty, too short, or names one twice",
+        _ if failure.is_funds() => "the account does not have enough TKT free",
+        _ => {
+            // `AlreadyRegistered` reads as `already registered`.
+            let mut name = String::new();
+            for (at, c) in failure.error.chars().enumerate() {
+                if at > 0 && c.is_ascii_uppercase() {
+                    name.push(' ');
+                }
+                name.push(c.to_ascii_lowercase());
+            }
+            return format!("{name} ({})", failure.pallet);
+        }
+    };
+    text.to_owned()
 }
 
 /// An amount as people write it, without trailing zeros.
@@ -189,15 +227,15 @@ impl FilesError {
             Self::Funds { .. } | Self::PriceTooLow { .. } => Kind::Funds,
             Self::TooFewProviders { .. } | Self::SlotFailed { .. } => Kind::TooFewProviders,
             Self::Unreadable { .. } | Self::Stalled(_) | Self::Peer(_) => Kind::Network,
+            Self::Refused(failure) => match failure.error.as_str() {
+                "CannotAffordEscrow" => Kind::Funds,
+                "UnknownDeal" | "UnknownShard" => Kind::NotFound,
+                _ if failure.is_funds() => Kind::Funds,
+                // Whatever else a pallet refuses was asked for by the user.
+                _ => Kind::Usage,
+            },
             Self::Chain(error) => match error {
                 ClientError::InsufficientFunds => Kind::Funds,
-                ClientError::Dispatch(failure) if failure.is_funds() => Kind::Funds,
-                ClientError::Dispatch(failure) => match failure.error.as_str() {
-                    "CannotAffordEscrow" => Kind::Funds,
-                    "UnknownDeal" | "UnknownShard" => Kind::NotFound,
-                    "BadReplicaCount" | "BadTerm" | "BadPlacement" | "NotYourDeal" | "DealIsEnding" => Kind::Usage,
-                    _ => Kind::Internal,
-                },
                 ClientError::Connect { .. }
                 | ClientError::Disconnected { .. }
                 | ClientError::Timeout { .. }
@@ -243,6 +281,9 @@ impl FilesError {
                 "start a node (`station localnet up --dir DIR`), or give its address with --rpc"
             }
             Self::Chain(error) if error.is_transient() => "run the same command again: it goes on where it was",
+            Self::Refused(failure) if failure.is_funds() || failure.error == "CannotAffordEscrow" => {
+                "send TKT to the account: `station wallet balance` shows its address"
+            }
             Self::Chain(ClientError::InsufficientFunds) => {
                 "send TKT to the account: `station wallet balance` shows its address"
             }
@@ -262,6 +303,19 @@ mod tests {
         assert_eq!(tkt(TKT / 4), "0.25");
         assert_eq!(tkt(1), "0.000000000001");
         assert_eq!(tkt(0), "0");
+    }
+
+    #[test]
+    fn a_pallet_s_error_is_told_in_words() {
+        let refused = |pallet: &str, error: &str| {
+            FilesError::from(ClientError::Dispatch(DispatchFailure { pallet: pallet.into(), error: error.into() }))
+        };
+        let unknown = refused("Providers", "AlreadyRegistered");
+        assert_eq!(unknown.to_string(), "the chain refuses this: already registered (Providers)");
+        assert_eq!(unknown.kind(), Kind::Usage);
+        assert_eq!(refused("Deals", "CannotAffordEscrow").kind(), Kind::Funds);
+        assert_eq!(refused("Token", "FundsUnavailable").kind(), Kind::Funds);
+        assert_eq!(refused("Deals", "UnknownDeal").kind(), Kind::NotFound);
     }
 
     #[test]

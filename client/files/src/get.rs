@@ -70,7 +70,8 @@ pub async fn get(client: &Arc<Client>, link: &Link, to: &Path, progress: &dyn Pr
     };
     let free = free_space(target.part());
     if free < bytes.saturating_sub(gathered(target.part())) {
-        return Err(FilesError::DiskFull { path: target.part().to_owned(), needed: bytes, free });
+        target.discard_if_empty();
+        return Err(FilesError::DiskFull { path: to.to_owned(), needed: bytes, free });
     }
     progress.begin(Phase::Download, bytes);
     let mut attempt = 0;

@@ -2,7 +2,7 @@
 
 use crate::{error::FilesError, home::Lock, index::Index, journal::Journal, put, stage::Stage, Context};
 use station_client_crypto::Link;
-use station_client_rpc::client::Included;
+use station_client_rpc::client::ClientError;
 use station_primitives::{AccountId, BlockNumber, DealId, Tick};
 use station_runtime::{Runtime, RuntimeCall};
 
@@ -10,10 +10,13 @@ fn call(call: pallet_station_deals::Call<Runtime>) -> RuntimeCall {
     call.into()
 }
 
-/// Cancel one deal of the account.
-pub(crate) async fn cancel(context: &Context, deal: DealId) -> Result<Included, FilesError> {
+/// Cancel one deal of the account. One that is ending already is left to end: an interrupted command may have got so far.
+pub(crate) async fn cancel(context: &Context, deal: DealId) -> Result<(), FilesError> {
     let cancel = call(pallet_station_deals::Call::cancel { deal });
-    Ok(context.client.submit(cancel, context.account.pair()).await?)
+    match context.client.submit(cancel, context.account.pair()).await {
+        Err(ClientError::Dispatch(failure)) if failure.error == "DealIsEnding" => Ok(()),
+        submitted => Ok(submitted.map(|_| ())?),
+    }
 }
 
 /// Make sure that the deal exists and belongs to the account.

@@ -22,7 +22,7 @@ use crate::{
 use futures::TryStreamExt;
 use station_client_crypto::{ContentKey, Link, SEALED_SEGMENT_BYTES};
 use station_porep::SizeClass;
-use station_primitives::{api::DealInfo, AccountId, Commitment, DealId, ShardId};
+use station_primitives::{AccountId, Commitment, DealId, ShardId};
 use std::{
     pin::pin,
     sync::{
@@ -65,21 +65,12 @@ pub async fn remove_entry(
     };
     let done = put.run(&key).await?;
     for deal in link.deals.iter().copied().map(DealId) {
-        if context.client.deal(deal).await?.is_some_and(|info| !is_over(&info)) {
-            match remove::cancel(context, deal).await {
-                // Cancelled already, by this command before it was interrupted.
-                Err(FilesError::Chain(station_client_rpc::client::ClientError::Dispatch(failure)))
-                    if failure.error == "DealIsEnding" => {}
-                cancelled => cancelled.map(|_| ())?,
-            }
+        if context.client.deal(deal).await?.is_some() {
+            remove::cancel(context, deal).await?;
         }
     }
     Index::new(&context.home, &context.account).remove(&old)?;
     Ok(done)
-}
-
-fn is_over(info: &DealInfo) -> bool {
-    info.escrow == 0
 }
 
 /// What is to be left of a link's content.

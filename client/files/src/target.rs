@@ -85,6 +85,14 @@ impl Target {
         &self.part
     }
 
+    /// Leave nothing behind when nothing was gathered.
+    pub fn discard_if_empty(&self) {
+        if !self.part.join("data").exists() {
+            // If it cannot be removed it does no harm: the next run uses it.
+            let _ = fs::remove_dir_all(&self.part);
+        }
+    }
+
     fn path(&self, entry: &Entry) -> PathBuf {
         let data = self.part.join("data");
         if entry.path.is_empty() {

@@ -90,8 +90,10 @@ pub trait Chain: Send + Sync + 'static {
     fn nonce(&self, at: Hash, account: &AccountId) -> Result<Nonce, ChainError>;
     /// The runtime's spec version and transaction version.
     fn versions(&self, at: Hash) -> Result<(u32, u32), ChainError>;
-    /// Hand an extrinsic to the pool.
-    async fn submit(&self, extrinsic: UncheckedExtrinsic) -> Result<(), SubmitError>;
+    /// Hand an extrinsic to the pool. Returns the name under which the pool has it.
+    async fn submit(&self, extrinsic: UncheckedExtrinsic) -> Result<Hash, SubmitError>;
+    /// Take extrinsics out of this node's pool, so that others can take their place.
+    async fn withdraw(&self, names: Vec<Hash>);
 }
 
 /// The node's own client and pool.
@@ -121,7 +123,7 @@ impl<C, P> Chain for NodeChain<C, P>
 where
     C: ProvideRuntimeApi<Block> + HeaderBackend<Block> + Send + Sync + 'static,
     C::Api: StationApi<Block> + AccountNonceApi<Block, AccountId, Nonce>,
-    P: TransactionPool<Block = Block> + 'static,
+    P: TransactionPool<Block = Block, Hash = Hash> + 'static,
 {
     fn genesis(&self) -> Hash {
         self.genesis
@@ -189,17 +191,22 @@ where
         Ok((version.spec_version, version.transaction_version))
     }
 
-    async fn submit(&self, extrinsic: UncheckedExtrinsic) -> Result<(), SubmitError> {
+    async fn submit(&self, extrinsic: UncheckedExtrinsic) -> Result<Hash, SubmitError> {
         let opaque = <Block as BlockT>::Extrinsic::decode(&mut &extrinsic.encode()[..])
             .map_err(|error| SubmitError::Refused(error.to_string()))?;
         let at = self.client.info().best_hash;
         match self.pool.submit_one(at, TransactionSource::Local, opaque).await {
-            Ok(_) => Ok(()),
+            Ok(name) => Ok(name),
             Err(error) => Err(match error.into_pool_error() {
                 Ok(error) => refusal(error),
                 Err(error) => SubmitError::Later(error.to_string()),
             }),
         }
+    }
+
+    async fn withdraw(&self, names: Vec<Hash>) {
+        // Without a reason, the pool removes them whatever it thinks of them.
+        self.pool.report_invalid(None, names.into_iter().map(|name| (name, None)).collect()).await;
     }
 }
 

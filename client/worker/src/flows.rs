@@ -21,7 +21,7 @@ use crate::{
     signer::{KeyError, Signer},
 };
 use station_client_shard_store::Store;
-use station_primitives::{AccountId, ReplicaId};
+use station_primitives::{AccountId, Hash, ReplicaId};
 use station_runtime::RuntimeCall;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -52,7 +52,7 @@ impl Context {
     }
 
     /// Hand in an authorized call: no fee, no nonce.
-    pub(crate) async fn submit_duty(&self, call: RuntimeCall) -> Result<(), SubmitError> {
+    pub(crate) async fn submit_duty(&self, call: RuntimeCall) -> Result<Hash, SubmitError> {
         self.chain.submit(station_runtime::extrinsic::authorized(call)).await
     }
 
@@ -93,10 +93,11 @@ pub enum FlowError {
     Panic(String),
 }
 
-/// Whether an extrinsic is on its way now.
-pub(crate) fn on_its_way(result: Result<(), SubmitError>) -> Result<(), SubmitError> {
+/// Whether an extrinsic is on its way now, and under which name if it was handed in by this call.
+pub(crate) fn on_its_way(result: Result<Hash, SubmitError>) -> Result<Option<Hash>, SubmitError> {
     match result {
-        Ok(()) | Err(SubmitError::Already) => Ok(()),
+        Ok(name) => Ok(Some(name)),
+        Err(SubmitError::Already) => Ok(None),
         Err(error) => Err(error),
     }
 }

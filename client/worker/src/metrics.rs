@@ -25,9 +25,9 @@ pub struct Metrics {
     pub uploaded: Counter<U64>,
     /// Bytes sent to readers.
     pub served: Counter<U64>,
-    /// Millitickets earned since registration.
+    /// Microtickets earned since registration.
     pub earned: Gauge<U64>,
-    /// Millitickets of collateral locked.
+    /// Microtickets of collateral locked.
     pub collateral: Gauge<U64>,
 }
 
@@ -59,13 +59,13 @@ impl Metrics {
             refused: counter("extrinsics_refused", "extrinsics that the pool refused")?,
             uploaded: counter("uploaded_bytes", "bytes taken from clients")?,
             served: counter("served_bytes", "bytes sent to readers")?,
-            earned: gauge("earned_millitickets", "earned since registration, in thousandths of a ticket")?,
-            collateral: gauge("collateral_millitickets", "collateral locked, in thousandths of a ticket")?,
+            earned: gauge("earned_microtickets", "earned since registration, in millionths of a ticket")?,
+            collateral: gauge("collateral_microtickets", "collateral locked, in millionths of a ticket")?,
         })
     }
 }
 
-/// Plancks in thousandths of a ticket, for gauges that hold 64 bits.
-pub fn millitickets(plancks: station_primitives::Balance) -> u64 {
-    u64::try_from(plancks / (station_primitives::TKT / 1_000)).unwrap_or(u64::MAX)
+/// Plancks in millionths of a ticket, for gauges that hold 64 bits.
+pub fn microtickets(plancks: station_primitives::Balance) -> u64 {
+    u64::try_from(plancks / (station_primitives::TKT / 1_000_000)).unwrap_or(u64::MAX)
 }

@@ -8,7 +8,7 @@ use station_primitives::{
     api::{Duty, Task},
     AccountId, BlockNumber, Commitment, Hash, ReplicaId, Seed, Tick, MAX_ANSWERS,
 };
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Shards that are sealed at once on one core: the lanes of blake2b in SIMD.
 pub const LANES: usize = 4;
@@ -267,22 +267,32 @@ pub enum Sent {
     Heartbeat,
 }
 
-/// What was handed in, and on which block.
+/// What was handed in, on which block, and under which name.
+///
+/// A node that gets an extrinsic before the block that makes it due refuses it for good, by its name, and pools keep one
+/// extrinsic a duty: an answer that was too early for the block's author would stay in this node's pool and block
+/// every other. So one without effect is taken out and made anew, with another signature and thus another name.
 #[derive(Debug, Default)]
 pub struct SentLog {
-    at: BTreeMap<Sent, BlockNumber>,
+    at: BTreeMap<Sent, (BlockNumber, Option<Hash>)>,
 }
 
 impl SentLog {
     /// Whether to hand it in now: not yet, or so long ago that it was lost. A block lower than the noted one means that
     /// the chain went back.
     pub fn is_due(&self, sent: &Sent, now: BlockNumber) -> bool {
-        self.at.get(sent).is_none_or(|at| now < *at || now.saturating_sub(*at) >= RESUBMIT_BLOCKS)
+        self.at.get(sent).is_none_or(|(at, _)| now < *at || now.saturating_sub(*at) >= RESUBMIT_BLOCKS)
     }
 
-    /// Note it.
-    pub fn note(&mut self, sent: Sent, now: BlockNumber) {
-        self.at.insert(sent, now);
+    /// The names of earlier attempts at these, each once.
+    pub fn earlier<'a>(&self, sent: impl IntoIterator<Item = &'a Sent>) -> Vec<Hash> {
+        let names = sent.into_iter().filter_map(|sent| self.at.get(sent)?.1);
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Note that it was tried, and the name if the pool took it.
+    pub fn note(&mut self, sent: Sent, now: BlockNumber, name: Option<Hash>) {
+        self.at.insert(sent, (now, name));
     }
 
     /// Forget it, so that it is handed in at once when it is due still.

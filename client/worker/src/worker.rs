@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     flows::{self, register::Registrar, seal::Sealer, serve::TransferBackend, Context, FlowError},
     mark::{Mark, MarkError},
-    metrics::{millitickets, Metrics},
+    metrics::{microtickets, Metrics},
     plan::{orphans, plan, Held, Identity, Local, Plan, Sent, SentLog},
     signer::{KeyError, Signer},
 };
@@ -30,10 +30,10 @@ use sp_blockchain::HeaderBackend;
 use sp_keystore::KeystorePtr;
 use station_client_shard_store::{LocalState, Store, Usage};
 use station_client_transfer::server::Backend;
-use station_porep::ReplicaKey;
+use station_porep::{ReplicaKey, SizeClass};
 use station_primitives::{
-    api::{Duty, ProviderInfo, StationApi},
-    AccountId, Nonce, ReplicaId, Tick, Timing,
+    api::{Duty, ProviderInfo, StationApi, Task},
+    AccountId, Hash, Nonce, ReplicaId, Tick, Timing,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -51,6 +51,8 @@ const AUDITS_A_ROUND: usize = 256;
 const EXPECTS_A_ROUND: usize = 64;
 /// Seal checks and commitments handed in in one round.
 const SUBMISSIONS_A_ROUND: usize = 128;
+/// What is due is handed in a slot's share after the block that makes it due: time for that block to reach everybody.
+const SETTLE_SHARE: u64 = 5;
 /// Final blocks between two looks for what is to be retired.
 const RETIRE_EVERY: u32 = 4;
 
@@ -127,7 +129,9 @@ where
     ///
     /// # Errors
     /// If there is no key and none can be made, or if the store belongs to another network.
-    pub fn new<P: TransactionPool<Block = Block> + 'static>(params: Params<C, P>) -> Result<Self, WorkerError> {
+    pub fn new<P: TransactionPool<Block = Block, Hash = Hash> + 'static>(
+        params: Params<C, P>,
+    ) -> Result<Self, WorkerError> {
         let Params { client, pool, keystore, store, store_dir, network, config, registry } = params;
         let chain = NodeChain::new(client.clone(), pool);
         let genesis = chain.genesis();
@@ -154,11 +158,7 @@ where
 
     /// What answers peers; give it to [`station_client_transfer::server::Server::run`].
     pub fn backend(&self) -> Arc<dyn Backend> {
-        Arc::new(TransferBackend {
-            context: self.context.clone(),
-            mark: self.mark.clone(),
-            sealer: self.sealer.clone(),
-        })
+        Arc::new(TransferBackend { context: self.context.clone(), mark: self.mark.clone() })
     }
 
     /// Work until the node stops.
@@ -169,12 +169,13 @@ where
             target: crate::LOG, account = %context.account(), capacity = context.config.capacity,
             seal_threads = context.config.seal_threads(), "provider's worker started"
         );
-        let (blocks, mut changed) = watch::channel(());
+        let (blocks, mut changed) = watch::channel(false);
         let events = follow(client, blocks);
         let rounds = async {
             let mut memory = Memory::default();
             loop {
-                let again = match round(&context, &*network, &mark, &sealer, &mut memory).await {
+                let live = *changed.borrow_and_update();
+                let again = match round(&context, &*network, &mark, &sealer, &mut memory, live).await {
                     Ok(again) => again,
                     Err(error) => {
                         tracing::warn!(target: crate::LOG, %error, "a round failed; the next block starts another");
@@ -198,60 +199,60 @@ where
     }
 }
 
-/// Turn the client's events into "something changed"; many before a reader comes are one.
-async fn follow<C>(client: Arc<C>, changed: watch::Sender<()>)
+/// Turn the client's events into "something changed"; many before a reader comes are one. `true` once a new best block
+/// was announced: the client is silent about blocks while it catches up, so from then on the best block is the network's.
+async fn follow<C>(client: Arc<C>, changed: watch::Sender<bool>)
 where
     C: BlockchainEvents<Block>,
 {
     let mut imported = client.import_notification_stream().fuse();
     let mut finalized = client.finality_notification_stream().fuse();
+    let mut live = false;
     loop {
         futures::select! {
             block = imported.next() => match block {
                 Some(block) if !block.is_new_best => continue,
-                Some(_) => {}
+                Some(_) => live = true,
                 None => return,
             },
             block = finalized.next() => if block.is_none() { return },
         }
-        changed.send_replace(());
+        changed.send_replace(live);
     }
 }
 
-/// One round. Returns after which pause to come again without a new block.
+/// One round. Returns after which pause to come again without a new block. Without `live`, the node is still catching up:
+/// what it knows to be due is settled already, and nothing is handed in.
 async fn round(
     context: &Context,
     network: &dyn NetworkService,
     mark: &Arc<Mark>,
     sealer: &Arc<Sealer>,
     memory: &mut Memory,
+    live: bool,
 ) -> Result<Option<Duration>, FlowError> {
     let Snapshot { best, timing, tick, entry, duties, held, usage } = context.blocking(snapshot).await??;
     let plan = plan(&context.identity, &duties, &held, tick);
     report(context, memory, entry.as_ref(), &held, &usage, &plan);
     memory.sent.retain(&due(&plan));
 
-    let mut more = prove(context, memory, best, &plan).await;
-    if let Some(entry) = entry.as_ref() {
-        let log = &mut memory.sent;
-        if flows::heartbeat::is_due(entry, &timing, best.number) && log.is_due(&Sent::Heartbeat, best.number) {
-            log.note(Sent::Heartbeat, best.number);
-            warn("heartbeat", flows::heartbeat::heartbeat(context, best).await);
-        }
-    }
+    let beat = entry.as_ref().is_some_and(|entry| flows::heartbeat::is_due(entry, &timing, best.number));
+    let mut more = live && prove(context, &mut memory.sent, best, &timing, &plan, beat).await;
     more |= expect(context, mark, best, &plan).await?;
 
     let keys: HashMap<ReplicaId, ReplicaKey> =
         duties.iter().map(|duty| (duty.replica, context.identity.key(duty))).collect();
     sealer.retain(&keys);
-    let (waiting, again) = sealer.offer(context, &plan.seal);
+    let (waiting, again) = sealer.offer(context, &plan.seal, &coming(&duties, &held));
     context.metrics.seal_queue.set(u64::try_from(waiting).unwrap_or(u64::MAX));
 
     memory.orphans = orphans(&duties, &held);
     retire(context, mark, memory).await?;
 
-    let address = address::declared(network, context.config.address.as_deref());
-    warn("registration", memory.registrar.run(context, best, entry.as_ref(), address).await);
+    if live {
+        let address = address::declared(network, context.config.address.as_deref());
+        warn("registration", memory.registrar.run(context, best, entry.as_ref(), address).await);
+    }
     Ok(if more { Some(Duration::ZERO) } else { again })
 }
 
@@ -295,38 +296,68 @@ fn due(plan: &Plan) -> HashSet<Sent> {
 }
 
 /// Hand in what is due. Returns whether something due was left for another round.
-async fn prove(context: &Context, memory: &mut Memory, best: At, plan: &Plan) -> bool {
-    let log = &mut memory.sent;
+async fn prove(context: &Context, log: &mut SentLog, best: At, timing: &Timing, plan: &Plan, beat: bool) -> bool {
     let now = best.number;
-    let audits: Vec<_> =
-        plan.audits.iter().filter(|audit| log.is_due(&Sent::Audit(audit.replica, audit.seed), now)).copied().collect();
-    let part = audits.get(..AUDITS_A_ROUND).unwrap_or(&audits);
-    if !part.is_empty() {
-        // Those that fail are noted too: they are tried again, though not in every round.
-        part.iter().for_each(|audit| log.note(Sent::Audit(audit.replica, audit.seed), now));
-        if let Err(error) = flows::answer::answer(context, part).await {
+    let audits: Vec<_> = plan
+        .audits
+        .iter()
+        .map(|audit| (Sent::Audit(audit.replica, audit.seed), *audit))
+        .filter(|(sent, _)| log.is_due(sent, now))
+        .collect();
+    let (audits, left) = audits.split_at(audits.len().min(AUDITS_A_ROUND));
+    let checks = plan.prove_seal.iter().map(|job| (Sent::ProveSeal(job.replica, job.seed), job));
+    let checks: Vec<_> = checks.filter(|(sent, _)| log.is_due(sent, now)).take(SUBMISSIONS_A_ROUND).collect();
+    let commits = plan.commit.iter().map(|job| (Sent::Commit(job.replica, job.ticket), job));
+    let commits: Vec<_> = commits.filter(|(sent, _)| log.is_due(sent, now)).take(SUBMISSIONS_A_ROUND).collect();
+    let beat = beat && log.is_due(&Sent::Heartbeat, now);
+    if audits.is_empty() && checks.is_empty() && commits.is_empty() && !beat {
+        return false;
+    }
+    // Other nodes, the next author among them, are to know the block that makes these due.
+    tokio::time::sleep(Duration::from_millis(timing.slot_ms / SETTLE_SHARE)).await;
+    let all = audits.iter().map(|(sent, _)| sent).chain(checks.iter().map(|(sent, _)| sent));
+    let earlier = log.earlier(all.chain(commits.iter().map(|(sent, _)| sent)).chain(beat.then_some(&Sent::Heartbeat)));
+    if !earlier.is_empty() {
+        tracing::debug!(target: crate::LOG, extrinsics = earlier.len(), "had no effect; made anew");
+        context.chain.withdraw(earlier).await;
+    }
+
+    // Those that fail are noted too: they are tried again, though not in every round.
+    audits.iter().for_each(|(sent, _)| log.note(*sent, now, None));
+    let part: Vec<_> = audits.iter().map(|(_, audit)| *audit).collect();
+    match flows::answer::answer(context, &part).await {
+        Ok(answered) => {
+            for (audit, name) in answered.sent {
+                log.note(Sent::Audit(audit.replica, audit.seed), now, name);
+            }
+        }
+        Err(error) => {
             tracing::warn!(target: crate::LOG, %error, "audits could not be handed in");
-            part.iter().for_each(|audit| log.forget(&Sent::Audit(audit.replica, audit.seed)));
+            audits.iter().for_each(|(sent, _)| log.forget(sent));
         }
     }
-    let mut left = SUBMISSIONS_A_ROUND;
-    for job in &plan.prove_seal {
-        let sent = Sent::ProveSeal(job.replica, job.seed);
-        if left > 0 && log.is_due(&sent, now) {
-            left -= 1;
-            log.note(sent, now);
-            warn("seal check", flows::prove_seal::prove_seal(context, job).await);
-        }
+    for (sent, job) in &checks {
+        let name = warn("seal check", flows::prove_seal::prove_seal(context, job).await);
+        log.note(*sent, now, name.flatten());
     }
-    for job in &plan.commit {
-        let sent = Sent::Commit(job.replica, job.ticket);
-        if left > 0 && log.is_due(&sent, now) {
-            left -= 1;
-            log.note(sent, now);
-            warn("commitment", flows::commit::commit(context, job).await);
-        }
+    for (sent, job) in &commits {
+        let name = warn("commitment", flows::commit::commit(context, job).await);
+        log.note(*sent, now, name.flatten());
     }
-    audits.len() > part.len() || left == 0
+    if beat {
+        let name = warn("heartbeat", flows::heartbeat::heartbeat(context, best).await);
+        log.note(Sent::Heartbeat, now, name.flatten());
+    }
+    !left.is_empty() || checks.len() == SUBMISSIONS_A_ROUND || commits.len() == SUBMISSIONS_A_ROUND
+}
+
+/// The sizes of assigned replicas whose data is still to come.
+fn coming(duties: &[Duty], held: &HashMap<ReplicaId, Held>) -> HashSet<SizeClass> {
+    let waiting = |duty: &&Duty| {
+        matches!(duty.task, Task::Commit { .. })
+            && held.get(&duty.replica).is_none_or(|held| held.local == Local::Receiving)
+    };
+    duties.iter().filter(waiting).filter_map(|duty| SizeClass::from_bytes(duty.size)).collect()
 }
 
 /// Enter new assignments into the store. Returns whether some are left for another round.
@@ -395,8 +426,8 @@ fn report(
         metrics.bytes.with_label_values(&[kind]).set(value);
     }
     if let Some(entry) = entry {
-        metrics.earned.set(millitickets(entry.earned));
-        metrics.collateral.set(millitickets(entry.collateral));
+        metrics.earned.set(microtickets(entry.earned));
+        metrics.collateral.set(microtickets(entry.collateral));
     }
     let lost: HashSet<ReplicaId> = plan.lost.iter().copied().collect();
     for replica in lost.difference(&memory.lost) {
@@ -410,16 +441,17 @@ fn report(
 }
 
 /// A flow that fails is planned again; the operator sees why.
-fn warn(flow: &'static str, result: Result<(), FlowError>) {
+fn warn<T>(flow: &'static str, result: Result<T, FlowError>) -> Option<T> {
     use crate::chain::SubmitError;
     match result {
-        Ok(()) => {}
+        Ok(value) => return Some(value),
         // Often done a moment ago and included meanwhile, or not due on a new best block.
         Err(FlowError::Submit(SubmitError::Refused(reason))) => {
             tracing::debug!(target: crate::LOG, flow, reason, "refused by the pool");
         }
         Err(error) => tracing::warn!(target: crate::LOG, flow, %error, "a flow failed; it is tried again"),
     }
+    None
 }
 
 /// Sealing stops with the worker, so that a node that is told to stop does.

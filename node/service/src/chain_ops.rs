@@ -18,12 +18,8 @@ pub fn start(
     provider: Option<ProviderConfig>,
 ) -> BoxFuture<'static, std::result::Result<TaskManager, ServiceError>> {
     match config.network.network_backend {
-        NetworkBackendType::Libp2p => {
-            service::new_full::<sc_network::NetworkWorker<_, _>>(config, provider).boxed()
-        },
-        NetworkBackendType::Litep2p => {
-            service::new_full::<sc_network::Litep2pNetworkBackend>(config, provider).boxed()
-        },
+        NetworkBackendType::Libp2p => service::new_full::<sc_network::NetworkWorker<_, _>>(config, provider).boxed(),
+        NetworkBackendType::Litep2p => service::new_full::<sc_network::Litep2pNetworkBackend>(config, provider).boxed(),
     }
 }
 

@@ -35,7 +35,9 @@ pub fn from_preset(preset: &str, name: &str, id: &str, kind: ChainType, patch: V
 pub fn load(id: &str) -> Result<Box<dyn sc_service::ChainSpec>, String> {
     let none = || Value::Object(Default::default());
     let spec = match id {
-        "dev" => from_preset(presets::DEVELOPMENT, "Grand Decentral development", "dev", ChainType::Development, none()),
+        "dev" => {
+            from_preset(presets::DEVELOPMENT, "Grand Decentral development", "dev", ChainType::Development, none())
+        }
         "" | "local" => from_preset(presets::LOCAL, "Grand Decentral local", "local", ChainType::Local, none()),
         "live" => from_preset(presets::LIVE, "Grand Decentral", "station", ChainType::Live, none()),
         path => ChainSpec::from_json_file(PathBuf::from(path))

@@ -18,4 +18,4 @@ pub mod service;
 pub mod units;
 
 pub use station_client_shard_store::Error as StoreError;
-pub use station_client_worker::install_failpoint_from_env;
+pub use station_client_worker::{install_failpoint_from_env, WorkerError};

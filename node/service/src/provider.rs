@@ -10,12 +10,12 @@ use sc_network::{
     NetworkBackend,
 };
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
+use sp_core::crypto::Ss58Codec;
 use sp_keystore::KeystorePtr;
 use sp_runtime::traits::Block as BlockT;
 use station_client_shard_store::Store;
 use station_client_transfer::server::{request_response_config, Server};
 use station_client_worker::{Config, Params, Worker};
-use sp_core::crypto::Ss58Codec;
 use station_primitives::{AccountId, Balance, Price};
 use station_runtime::Hash;
 use std::{path::PathBuf, sync::Arc};
@@ -113,8 +113,8 @@ pub fn open<N: NetworkBackend<Block, <Block as BlockT>::Hash>>(
     net_config: &mut FullNetworkConfiguration<Block, <Block as BlockT>::Hash, N>,
 ) -> Result<Provider, ServiceError> {
     let store_dir = config.store.unwrap_or_else(|| node.data_path.join("store"));
-    let store = Store::open(&store_dir, config.worker.capacity)
-        .map_err(|error| ServiceError::Application(Box::new(error)))?;
+    let store =
+        Store::open(&store_dir, config.worker.capacity).map_err(|error| ServiceError::Application(Box::new(error)))?;
     let (protocol, inbound) = request_response_config::<Block, N>(&genesis.0);
     net_config.add_request_response_protocol(protocol);
     Ok(Provider { config: config.worker, store: Arc::new(store), store_dir, inbound })

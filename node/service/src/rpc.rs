@@ -4,9 +4,7 @@ use crate::service::{Block, FullBackend, FullClient, FullPool, FullSelectChain};
 use jsonrpsee::RpcModule;
 use sc_consensus_babe::BabeWorkerHandle;
 use sc_consensus_babe_rpc::{Babe, BabeApiServer};
-use sc_consensus_grandpa::{
-    FinalityProofProvider, GrandpaJustificationStream, SharedAuthoritySet, SharedVoterState,
-};
+use sc_consensus_grandpa::{FinalityProofProvider, GrandpaJustificationStream, SharedAuthoritySet, SharedVoterState};
 use sc_consensus_grandpa_rpc::{Grandpa, GrandpaApiServer};
 use sc_rpc::SubscriptionTaskExecutor;
 use sp_keystore::KeystorePtr;
@@ -46,9 +44,7 @@ pub fn create(deps: Deps) -> Result<RpcModule<()>, Box<dyn std::error::Error + S
     let mut module = RpcModule::new(());
     module.merge(System::new(deps.client.clone(), deps.pool.clone()).into_rpc())?;
     module.merge(TransactionPayment::new(deps.client.clone()).into_rpc())?;
-    module.merge(
-        Babe::new(deps.client.clone(), deps.babe_worker, deps.keystore, deps.select_chain).into_rpc(),
-    )?;
+    module.merge(Babe::new(deps.client.clone(), deps.babe_worker, deps.keystore, deps.select_chain).into_rpc())?;
     module.merge(
         Grandpa::new(
             deps.executor,

@@ -93,6 +93,15 @@ pub fn new_partial(config: &Configuration) -> Result<Service, ServiceError> {
         .build(),
     );
 
+    // GRANDPA panics without authorities, so this is asked first.
+    let babe = sc_consensus_babe::configuration(&*client)?;
+    if babe.authorities.is_empty() {
+        return Err(ServiceError::Other(format!(
+            "the chain '{}' has no validators in its genesis; edit its specification, or choose another with --chain",
+            config.chain_spec.name()
+        )));
+    }
+
     let (grandpa_import, grandpa_link) = sc_consensus_grandpa::block_import(
         client.clone(),
         JUSTIFICATION_PERIOD,
@@ -102,13 +111,6 @@ pub fn new_partial(config: &Configuration) -> Result<Service, ServiceError> {
     )?;
     let justification_import = grandpa_import.clone();
 
-    let babe = sc_consensus_babe::configuration(&*client)?;
-    if babe.authorities.is_empty() {
-        return Err(ServiceError::Other(format!(
-            "the chain '{}' has no validators in its genesis; edit its specification, or choose another with --chain",
-            config.chain_spec.name()
-        )));
-    }
     let slot_duration = babe.slot_duration();
     let inherents: BabeCreateInherentDataProviders<Block> = Arc::new(move |_, _| async move {
         let timestamp = sp_timestamp::InherentDataProvider::from_system_time();
@@ -187,9 +189,8 @@ pub async fn new_full<N: NetworkBackend<Block, <Block as BlockT>::Hash>>(
     net_config.add_notification_protocol(grandpa_config);
 
     // The store is opened before the network is up: a locked or corrupt one is to be heard of at once.
-    let provider = provider
-        .map(|provider| provider::open::<N>(provider, &config, genesis, &mut net_config))
-        .transpose()?;
+    let provider =
+        provider.map(|provider| provider::open::<N>(provider, &config, genesis, &mut net_config)).transpose()?;
 
     let warp_sync = Arc::new(sc_consensus_grandpa::warp_proof::NetworkProvider::new(
         backend.clone(),
@@ -306,9 +307,7 @@ pub async fn new_full<N: NetworkBackend<Block, <Block as BlockT>::Hash>>(
                 Ok((slot, timestamp))
             },
             force_authoring,
-            backoff_authoring_blocks: Some(
-                sc_consensus_slots::BackoffAuthoringOnFinalizedHeadLagging::default(),
-            ),
+            backoff_authoring_blocks: Some(sc_consensus_slots::BackoffAuthoringOnFinalizedHeadLagging::default()),
             babe_link,
             block_proposal_slot_portion: SlotProportion::new(PROPOSAL),
             max_block_proposal_slot_portion: None,

@@ -24,24 +24,18 @@ fn substrate(command: Command) -> Result<()> {
         Command::ExportChainSpec(cmd) => cmd.run(cli.load_spec(&cmd.chain)?),
         Command::BuildSpec(cmd) => {
             cli.create_runner(&cmd)?.sync_run(|config| cmd.run(config.chain_spec, config.network))
-        },
-        Command::CheckBlock(cmd) => {
-            cli.create_runner(&cmd)?.async_run(|config| chain_ops::check_block(cmd, &config))
-        },
+        }
+        Command::CheckBlock(cmd) => cli.create_runner(&cmd)?.async_run(|config| chain_ops::check_block(cmd, &config)),
         Command::ExportBlocks(cmd) => {
             cli.create_runner(&cmd)?.async_run(|config| chain_ops::export_blocks(cmd, config))
-        },
-        Command::ExportState(cmd) => {
-            cli.create_runner(&cmd)?.async_run(|config| chain_ops::export_state(cmd, config))
-        },
+        }
+        Command::ExportState(cmd) => cli.create_runner(&cmd)?.async_run(|config| chain_ops::export_state(cmd, config)),
         Command::ImportBlocks(cmd) => {
             cli.create_runner(&cmd)?.async_run(|config| chain_ops::import_blocks(cmd, &config))
-        },
+        }
         Command::PurgeChain(cmd) => cli.create_runner(&cmd)?.sync_run(|config| cmd.run(config.database)),
         Command::Revert(cmd) => cli.create_runner(&cmd)?.async_run(|config| chain_ops::revert(cmd, &config)),
-        Command::ChainInfo(cmd) => {
-            cli.create_runner(&cmd)?.sync_run(|config| chain_ops::chain_info(&cmd, &config))
-        },
+        Command::ChainInfo(cmd) => cli.create_runner(&cmd)?.sync_run(|config| chain_ops::chain_info(&cmd, &config)),
         // `commands::run` has taken these.
         Command::User(_) | Command::Localnet(_) => Err("not a command of the chain".into()),
     }

@@ -9,8 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-const TEMPLATE: &str =
-    "{prefix:>9} {bar:28.cyan/dim} {binary_bytes:>11} of {binary_total_bytes:<11} {binary_bytes_per_sec:>13}  {msg:<9}{eta}";
+const WORKING: &str =
+    "{prefix:>9} {bar:28.cyan/dim} {binary_bytes:>11} of {binary_total_bytes:<11} {binary_bytes_per_sec:>13}  ETA {eta}";
+/// Before the first byte there is no rate to tell, only what is waited for.
+const WAITING: &str = "{prefix:>9} {spinner} {msg}";
 /// Bars are drawn so often at most; a shell over a slow line must keep up.
 const DRAWS_A_SECOND: u8 = 8;
 
@@ -56,19 +58,39 @@ const fn name(phase: Phase) -> &'static str {
     }
 }
 
+/// What a phase waits for at its beginning.
+const fn waits_for(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Encrypt => "reading",
+        Phase::Upload => "waiting for the chain to draw providers",
+        Phase::Seal => "waiting for the providers to seal",
+        Phase::Prove => "waiting for the seal checks",
+        Phase::Download => "looking for replicas",
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
+}
+
 impl Progress for Bars {
     fn begin(&self, phase: Phase, total: u64) {
         let bar = self.all.add(ProgressBar::new(total));
-        let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style.progress_chars("━╸─"));
+        bar.set_style(style(WAITING));
         bar.set_prefix(name(phase));
-        bar.set_message("time left");
+        bar.set_message(waits_for(phase));
         bar.enable_steady_tick(Duration::from_secs(1));
         self.bars().insert(phase, (bar, Instant::now()));
     }
 
     fn set(&self, phase: Phase, done: u64) {
         if let Some((bar, _)) = self.bars().get(&phase) {
+            if done > 0 && bar.position() == 0 {
+                // The rate counts from here: the wait before says nothing about the time left.
+                bar.reset_elapsed();
+                bar.reset_eta();
+                bar.set_style(style(WORKING));
+            }
             bar.set_position(done);
         }
     }

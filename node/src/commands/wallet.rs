@@ -205,6 +205,10 @@ impl TransferCmd {
         if self.amount == 0 {
             return Err(UserError::usage("there is nothing to send"));
         }
+        let free = context.client.money(&AccountId::new(context.account.id())).await?.free;
+        if free <= self.amount {
+            return Err(UserError::funds(format!("{} are to be sent, {} are free", Tkt(self.amount), Tkt(free))));
+        }
         let call = pallet_balances::Call::<Runtime>::transfer_keep_alive {
             dest: MultiAddress::Id(self.to.clone()),
             value: self.amount,

@@ -90,9 +90,8 @@ pub fn write_spec(path: &Path, validators: u8, accounts: &[Account]) -> Result<(
     let patch = presets::genesis(Timing::of(Preset::Local), &list, &balances, Some(sudo));
 
     let storage = build(patch.clone())?;
-    let mut spec =
-        chain_spec::from_preset(presets::LOCAL, "Grand Decentral localnet", CHAIN, ChainType::Local, patch)
-            .map_err(UserError::internal)?;
+    let mut spec = chain_spec::from_preset(presets::LOCAL, "Grand Decentral localnet", CHAIN, ChainType::Local, patch)
+        .map_err(UserError::internal)?;
     spec.set_storage(storage);
     std::fs::write(path, spec.as_json(true).map_err(UserError::internal)?)?;
     Ok(())
@@ -123,7 +122,7 @@ pub fn insert_keys(base_path: &Path, role: Role, uri: &str) -> Result<(), UserEr
         Role::Validator => {
             insert(key_types::BABE, &sr25519(uri)?.0)?;
             insert(key_types::GRANDPA, &ed25519(uri)?.0)
-        },
+        }
         Role::Provider => insert(PROVIDER_KEY, &sr25519(uri)?.0),
     }
 }

@@ -130,7 +130,7 @@ impl Network {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(UserError::not_found(format!("there is no network in {}", dir.display()))
                     .hint("start one: station localnet up --dir DIR"));
-            },
+            }
             Err(error) => return Err(UserError::disk(format!("{}: {error}", path.display()))),
         };
         let mut network: Self = serde_json::from_str(&text)
@@ -189,11 +189,10 @@ impl Network {
 /// Held while the network's file is changed; released when dropped.
 pub fn lock(dir: &Path) -> Result<File, UserError> {
     let path = dir.join(LOCK);
-    let file = File::create(&path)
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => UserError::not_found(format!("there is no folder {}", dir.display())),
-            _ => UserError::disk(format!("{}: {error}", path.display())),
-        })?;
+    let file = File::create(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => UserError::not_found(format!("there is no folder {}", dir.display())),
+        _ => UserError::disk(format!("{}: {error}", path.display())),
+    })?;
     file.lock().map_err(|error| UserError::disk(format!("{}: {error}", path.display())))?;
     Ok(file)
 }

@@ -258,14 +258,17 @@ async fn ready(dir: &Path, network: &Network, global: &Global) -> Result<(), Use
             Err(error) => pause(dir, until, &format!("the first validator does not answer: {error}")).await?,
         }
     };
-    while !client.finalized().await.is_ok_and(|block| block.number > 0) {
+    // A network that goes on has final blocks from before.
+    let before = client.finalized().await.map_or(0, |block| block.number);
+    while !client.finalized().await.is_ok_and(|block| block.number > before) {
         pause(dir, until, "no block became final").await?;
     }
     if !global.json {
         eprintln!("blocks are final");
     }
     for node in network.nodes.iter().filter(|node| node.role == Role::Provider) {
-        let account = AccountId::from_ss58check(&node.account).map_err(|error| UserError::internal(format!("{error:?}")))?;
+        let account =
+            AccountId::from_ss58check(&node.account).map_err(|error| UserError::internal(format!("{error:?}")))?;
         let registered = || async {
             let info = client.provider(&account).await.ok().flatten()?;
             (info.collateral > 0).then_some(())
@@ -308,8 +311,9 @@ pub fn wait_for_rpc(node: &Node) -> Result<(), UserError> {
                 return Ok(());
             };
             if node.running().is_none() {
-                return Err(UserError::internal(format!("{} ended", node.name))
-                    .hint(format!("see {}", node.log.display())));
+                return Err(
+                    UserError::internal(format!("{} ended", node.name)).hint(format!("see {}", node.log.display()))
+                );
             }
             if Instant::now() >= until {
                 return Err(UserError::network(format!("{} does not answer: {error}", node.name))

@@ -26,11 +26,9 @@ impl<T: Config> Pallet<T> {
     pub fn pay_period(id: DealId, provider: &AccountId, price: Price, bytes: u64) -> Result<Paid, DispatchError> {
         let mut deal = Deals::<T>::get(id).ok_or(Error::<T>::UnknownDeal)?;
         let timing = T::Timing::get();
-        let pay =
-            station_primitives::period_pay(price.min(deal.max_price), bytes, timing.period, timing.slot_ms);
+        let pay = station_primitives::period_pay(price.min(deal.max_price), bytes, timing.period, timing.slot_ms);
         let (burnt_parts, admins_parts) = (T::BurntShare::get().deconstruct(), T::AdminsShare::get().deconstruct());
-        let provider_parts =
-            Permill::one().deconstruct().saturating_sub(burnt_parts).saturating_sub(admins_parts);
+        let provider_parts = Permill::one().deconstruct().saturating_sub(burnt_parts).saturating_sub(admins_parts);
         let earned = share_of(pay, provider_parts);
         let admins = share_of(pay, admins_parts);
 

@@ -57,7 +57,7 @@
 
 extern crate alloc;
 
-#[cfg(feature = "runtime-benchmarks")]
+#[cfg(any(feature = "runtime-benchmarks", test))]
 mod benchmarking;
 mod changes;
 mod ending;
@@ -171,8 +171,7 @@ pub mod pallet {
     /// The deals of a client, by [`DealId::sort_key`], so that a page comes in order. Numbers are given by the chain, so
     /// nobody can unbalance the trie with them.
     #[pallet::storage]
-    pub type ByClient<T: Config> =
-        StorageDoubleMap<_, Blake2_128Concat, AccountId, Identity, [u8; 8], (), OptionQuery>;
+    pub type ByClient<T: Config> = StorageDoubleMap<_, Blake2_128Concat, AccountId, Identity, [u8; 8], (), OptionQuery>;
 
     /// Sums over all deals.
     #[pallet::storage]

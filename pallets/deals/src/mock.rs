@@ -16,7 +16,13 @@ use station_primitives::{economy, AccountId, Balance, DealId, Preset, Price, Tic
 mod runtime {
     #[runtime::runtime]
     #[runtime::derive(
-        RuntimeCall, RuntimeEvent, RuntimeError, RuntimeOrigin, RuntimeTask, RuntimeHoldReason, RuntimeFreezeReason
+        RuntimeCall,
+        RuntimeEvent,
+        RuntimeError,
+        RuntimeOrigin,
+        RuntimeTask,
+        RuntimeHoldReason,
+        RuntimeFreezeReason
     )]
     pub struct Test;
 
@@ -112,14 +118,19 @@ pub fn account(n: u8) -> AccountId {
     AccountId::from(sr25519::Pair::from_seed(&[n; 32]).public().0)
 }
 
-/// Run a test with accounts 1 to 9 endowed, and check the invariants after it.
-pub fn run(test: impl FnOnce()) {
+/// A genesis with some accounts endowed.
+pub fn new_test_ext() -> sp_io::TestExternalities {
     let balances = (1..=9).map(|n| (account(n), 1_000_000 * TKT)).collect();
     let genesis = RuntimeGenesisConfig {
         balances: pallet_balances::GenesisConfig { balances, ..Default::default() },
         ..Default::default()
     };
-    let mut externalities = sp_io::TestExternalities::new(genesis.build_storage().expect("the genesis is sound"));
+    sp_io::TestExternalities::new(genesis.build_storage().expect("the genesis is sound"))
+}
+
+/// Run a test with accounts 1 to 9 endowed, and check the invariants after it.
+pub fn run(test: impl FnOnce()) {
+    let mut externalities = new_test_ext();
     externalities.execute_with(|| {
         System::set_block_number(1);
         test();

@@ -13,7 +13,13 @@ use station_primitives::{economy, AccountId, Balance, Preset, Timing, TKT};
 mod runtime {
     #[runtime::runtime]
     #[runtime::derive(
-        RuntimeCall, RuntimeEvent, RuntimeError, RuntimeOrigin, RuntimeTask, RuntimeHoldReason, RuntimeFreezeReason
+        RuntimeCall,
+        RuntimeEvent,
+        RuntimeError,
+        RuntimeOrigin,
+        RuntimeTask,
+        RuntimeHoldReason,
+        RuntimeFreezeReason
     )]
     pub struct Test;
 
@@ -68,15 +74,20 @@ pub fn account(n: u8) -> AccountId {
     AccountId::from(key(n).public().0)
 }
 
-/// Run a test at block 1 with accounts 1 to 60 endowed, and check the invariants after it.
-pub fn run(test: impl FnOnce()) {
+/// A genesis with some accounts endowed.
+pub fn new_test_ext() -> sp_io::TestExternalities {
     let balances = (1..=60).map(|n| (account(n), 1_000 * TKT)).collect();
     let genesis = RuntimeGenesisConfig {
         balances: pallet_balances::GenesisConfig { balances, ..Default::default() },
         providers: pallet_station_providers::GenesisConfig { timing: Timing::of(Preset::Local), ..Default::default() },
         ..Default::default()
     };
-    let mut externalities = sp_io::TestExternalities::new(genesis.build_storage().expect("the genesis is sound"));
+    sp_io::TestExternalities::new(genesis.build_storage().expect("the genesis is sound"))
+}
+
+/// Run a test at block 1 with accounts 1 to 60 endowed, and check the invariants after it.
+pub fn run(test: impl FnOnce()) {
+    let mut externalities = new_test_ext();
     externalities.execute_with(|| {
         System::set_block_number(1);
         test();

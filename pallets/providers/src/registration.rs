@@ -6,11 +6,7 @@ use crate::{
 use alloc::string::{String, ToString};
 use frame_support::{
     ensure,
-    traits::{
-        fungible::hold::Mutate,
-        tokens::Precision,
-        ConstU32, Get,
-    },
+    traits::{fungible::hold::Mutate, tokens::Precision, ConstU32, Get},
     BoundedVec,
 };
 use sp_runtime::DispatchResult;
@@ -21,11 +17,8 @@ pub const MAX_SEED_BLOCKS: u32 = 64;
 
 /// What is wrong with a clock, if anything: challenges of one replica must never overlap.
 pub(crate) fn clock_problem(timing: &Timing) -> Option<String> {
-    let challenge = timing
-        .seed_blocks
-        .saturating_add(timing.answer_window)
-        .saturating_add(timing.grace)
-        .saturating_add(2);
+    let challenge =
+        timing.seed_blocks.saturating_add(timing.answer_window).saturating_add(timing.grace).saturating_add(2);
     if timing.slot_ms == 0 || timing.heartbeat == 0 || timing.answer_window == 0 {
         Some("slot_ms, heartbeat and answer_window must not be zero".to_string())
     } else if timing.seed_blocks == 0 || timing.seed_blocks > MAX_SEED_BLOCKS {

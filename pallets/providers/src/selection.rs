@@ -48,10 +48,7 @@ impl Stream {
         self.counter = self.counter.saturating_add(1);
         let mut wide = [0; 16];
         wide.copy_from_slice(&digest[..16]);
-        u128::from_le_bytes(wide)
-            .checked_rem(u128::from(bound))
-            .and_then(|rest| u64::try_from(rest).ok())
-            .unwrap_or(0)
+        u128::from_le_bytes(wide).checked_rem(u128::from(bound)).and_then(|rest| u64::try_from(rest).ok()).unwrap_or(0)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Audits: answers, and what passes unanswered.
 
 use crate::{
-    health::Holder, Answer, Answers, Buckets, Config, Error, Event, LateBuckets, OpenTicks, Pallet, Phase, Places, Replica,
-    Replicas, CurrentTick,
+    health::Holder, Answer, Answers, Buckets, Config, CurrentTick, Error, Event, LateBuckets, OpenTicks, Pallet, Phase,
+    Places, Replica, Replicas,
 };
 use frame_support::{ensure, traits::Get};
 use pallet_station_deals::{Deals, Paid};

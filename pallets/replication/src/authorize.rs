@@ -1,12 +1,14 @@
 //! Whether a free call may enter the pool and a block: due, and signed by the provider. Nothing expensive: state that one
 //! replica has, and one signature.
 
-use crate::{Answers, Config, Error, OpenTick, Pallet, Phase, Replica, Replicas, CurrentTick};
+use crate::{Answers, Config, CurrentTick, Error, OpenTick, Pallet, Phase, Replica, Replicas};
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 use codec::Encode;
 use frame_support::{
     ensure,
-    pallet_prelude::{InvalidTransaction, TransactionLongevity, TransactionSource, TransactionValidityError, ValidTransaction},
+    pallet_prelude::{
+        InvalidTransaction, TransactionLongevity, TransactionSource, TransactionValidityError, ValidTransaction,
+    },
     weights::Weight,
 };
 use pallet_station_deals::Deals;

@@ -34,9 +34,8 @@ impl<T: Config> Pallet<T> {
     /// hash instead: weaker, since its author chose it, but one of `seed_blocks`, and never missing.
     pub(crate) fn record_parent(now: BlockNumber) {
         let Some(parent) = now.checked_sub(1) else { return };
-        let output = T::ParentRandomness::get().unwrap_or_else(|| {
-            blake2_256(&(b"station/no-vrf/1", frame_system::Pallet::<T>::parent_hash()).encode())
-        });
+        let output = T::ParentRandomness::get()
+            .unwrap_or_else(|| blake2_256(&(b"station/no-vrf/1", frame_system::Pallet::<T>::parent_hash()).encode()));
         VrfOutputs::<T>::insert(parent, output);
         if let Some(old) = parent.checked_sub(Self::clock().seed_blocks) {
             VrfOutputs::<T>::remove(old);

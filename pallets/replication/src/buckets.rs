@@ -1,6 +1,6 @@
 //! Buckets of challenges: bounded, first with room.
 
-use crate::{Buckets, Config, Error, LateBuckets, Pallet, CurrentTick};
+use crate::{Buckets, Config, CurrentTick, Error, LateBuckets, Pallet};
 use frame_support::traits::Get;
 use sp_runtime::DispatchError;
 use station_primitives::{ReplicaId, Tick};

@@ -1,19 +1,14 @@
 //! Draw providers for slots.
 
 use crate::{
-    beacon,
-    buckets::SEARCH,
-    health::Holder,
-    ByProvider, CommitDeadlines, Config, DrawBeacons, DrawJob, Draws, Error, Event, Health, OpenSlots, Pallet, Phase, Places,
-    Replica, Replicas, SweepJob, Sweeps, CurrentTick,
+    beacon, buckets::SEARCH, health::Holder, ByProvider, CommitDeadlines, Config, CurrentTick, DrawBeacons, DrawJob,
+    Draws, Error, Event, Health, OpenSlots, Pallet, Phase, Places, Replica, Replicas, SweepJob, Sweeps,
 };
 use frame_support::{ensure, traits::Get};
 use pallet_station_deals::{Chosen, Deal, Deals, PlacementKind, ReplicaScheduler, ShardSpec, Shards};
 use pallet_station_providers::{selection::Need, Provider};
 use sp_runtime::{DispatchError, DispatchResult};
-use station_primitives::{
-    AccountId, BlockNumber, DealId, HistoryEvent, Reason, ReplicaId, Seed, Slot, Tick,
-};
+use station_primitives::{AccountId, BlockNumber, DealId, HistoryEvent, Reason, ReplicaId, Seed, Slot, Tick};
 
 /// Blocks without jobs that the cursor passes in one block, beyond the one that becomes ready.
 const SKIPS: u32 = 8;
@@ -155,8 +150,13 @@ impl<T: Config> Pallet<T> {
             PlacementKind::Any => ProvidersPallet::<T>::draw(seed, &need),
             PlacementKind::Chosen { fallback } => {
                 let chosen = Chosen::<T>::get(id.shard.deal);
-                ProvidersPallet::<T>::draw_among(seed, &chosen, &need)
-                    .or_else(|| if fallback { ProvidersPallet::<T>::draw(seed, &need) } else { None })
+                ProvidersPallet::<T>::draw_among(seed, &chosen, &need).or_else(|| {
+                    if fallback {
+                        ProvidersPallet::<T>::draw(seed, &need)
+                    } else {
+                        None
+                    }
+                })
             }
         }
     }
@@ -208,7 +208,8 @@ impl<T: Config> Pallet<T> {
     fn found_nobody(id: ReplicaId, replica: &mut Replica) {
         replica.fruitless = replica.fruitless.saturating_add(1);
         let tries = u32::from(replica.fruitless);
-        let delay = Self::clock().heartbeat.saturating_mul(1u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
+        let delay =
+            Self::clock().heartbeat.saturating_mul(1u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
         let next = if tries < T::MaxFruitlessDraws::get() {
             Self::enqueue(DrawJob { next: id, whole: false }, delay).ok()
         } else {

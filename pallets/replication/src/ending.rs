@@ -1,8 +1,8 @@
 //! Deals that end: a bounded number of slots a block, from a persistent place.
 
 use crate::{
-    draws::next_slot, ByProvider, Config, CurrentTick, Event, Health, OpenSlots, Pallet, Phase, Places, Replica, Replicas,
-    ShardRecords, Standing, SweepJob, Sweeps,
+    draws::next_slot, ByProvider, Config, CurrentTick, Event, Health, OpenSlots, Pallet, Phase, Places, Replica,
+    Replicas, ShardRecords, Standing, SweepJob, Sweeps,
 };
 use frame_support::traits::Get;
 use pallet_station_deals::{Deal, Deals, ReplicaScheduler};
@@ -55,7 +55,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// End one slot, and with the last of a shard the shard, and with the last of the deal the deal.
-    fn sweep_slot(mut job: SweepJob) -> Option<SweepJob> {
+    pub(crate) fn sweep_slot(mut job: SweepJob) -> Option<SweepJob> {
         let id = job.next;
         let deal = Deals::<T>::get(id.shard.deal)?;
         if pallet_station_deals::Shards::<T>::contains_key(id.shard) {
@@ -83,7 +83,8 @@ impl<T: Config> Pallet<T> {
     /// Some challenges are open: come back when they are settled, one way or the other.
     fn sweep_again(deal: DealId) {
         let timing = Self::clock();
-        let wait = timing.seed_blocks.saturating_add(timing.answer_window).saturating_add(timing.grace).saturating_add(2);
+        let wait =
+            timing.seed_blocks.saturating_add(timing.answer_window).saturating_add(timing.grace).saturating_add(2);
         match Self::schedule_sweep(deal, CurrentTick::<T>::get().saturating_add(wait)) {
             Ok(at) => Deals::<T>::mutate(deal, |deal| {
                 if let Some(deal) = deal {
@@ -111,9 +112,7 @@ impl<T: Config> Pallet<T> {
             None => return false,
         };
         match replica.phase {
-            Phase::Keep { due } | Phase::Late { due, .. }
-                if due <= CurrentTick::<T>::get() && due <= deal.expires =>
-            {
+            Phase::Keep { due } | Phase::Late { due, .. } if due <= CurrentTick::<T>::get() && due <= deal.expires => {
                 return true;
             }
             Phase::Failed => {

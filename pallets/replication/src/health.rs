@@ -1,6 +1,8 @@
 //! Health and history of shards, and the counts that follow from them.
 
-use crate::{Config, Event, Health, HistoryEntry, LiveReplicas, Pallet, Phase, Seat, ShardRecord, ShardRecords, Standing};
+use crate::{
+    Config, Event, Health, HistoryEntry, LiveReplicas, Pallet, Phase, Seat, ShardRecord, ShardRecords, Standing,
+};
 use alloc::vec;
 use frame_support::BoundedVec;
 use station_primitives::{

@@ -75,7 +75,7 @@ extern crate alloc;
 mod audits;
 mod authorize;
 mod beacon;
-#[cfg(feature = "runtime-benchmarks")]
+#[cfg(any(feature = "runtime-benchmarks", test))]
 mod benchmarking;
 mod buckets;
 mod draws;
@@ -96,8 +96,8 @@ mod tests;
 
 pub use pallet::*;
 pub use types::{
-    Answer, Answers, Cursors, DrawJob, HealthCounts, HistoryEntry, OpenTick, Phase, Replica, Seat, ShardRecord, Standing,
-    SweepJob,
+    Answer, Answers, Cursors, DrawJob, HealthCounts, HistoryEntry, OpenTick, Phase, Replica, Seat, ShardRecord,
+    Standing, SweepJob,
 };
 pub use weights::WeightInfo;
 
@@ -177,8 +177,7 @@ pub mod pallet {
 
     /// Replicas by the tick of their next challenge; of open ticks, those that have not answered.
     #[pallet::storage]
-    pub type Buckets<T: Config> =
-        StorageMap<_, Twox64Concat, Tick, BoundedVec<ReplicaId, T::MaxPerBucket>, ValueQuery>;
+    pub type Buckets<T: Config> = StorageMap<_, Twox64Concat, Tick, BoundedVec<ReplicaId, T::MaxPerBucket>, ValueQuery>;
 
     /// Replicas that missed the window of a tick, or answered wrong.
     #[pallet::storage]

@@ -25,7 +25,8 @@ use station_porep::{
 };
 use station_primitives::{
     api::{Duty, Task},
-    economy, AccountId, Balance, DealId, DutyStatement, Hashing, Preset, Price, ReplicaId, Seed, ShardId, Timing, GIB, TKT,
+    economy, AccountId, Balance, DealId, DutyStatement, Hashing, Preset, Price, ReplicaId, Seed, ShardId, Timing, GIB,
+    TKT,
 };
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -33,7 +34,13 @@ use std::{cell::RefCell, collections::BTreeMap};
 mod runtime {
     #[runtime::runtime]
     #[runtime::derive(
-        RuntimeCall, RuntimeEvent, RuntimeError, RuntimeOrigin, RuntimeTask, RuntimeHoldReason, RuntimeFreezeReason
+        RuntimeCall,
+        RuntimeEvent,
+        RuntimeError,
+        RuntimeOrigin,
+        RuntimeTask,
+        RuntimeHoldReason,
+        RuntimeFreezeReason
     )]
     pub struct Test;
 
@@ -144,17 +151,22 @@ pub fn account(n: u8) -> AccountId {
     AccountId::from(key(n).public().0)
 }
 
-/// Run a test with accounts 1 to 100 endowed, and check the invariants of all pallets after it.
-pub fn run(test: impl FnOnce()) {
-    // Proofs and roots are those of the test's thread: start anew.
-    SEALED.with(|sealed| sealed.borrow_mut().clear());
+/// A genesis with some accounts endowed.
+pub fn new_test_ext() -> sp_io::TestExternalities {
     let balances = (1..=CLIENT).map(|n| (account(n), 1_000_000_000 * TKT)).collect();
     let genesis = RuntimeGenesisConfig {
         balances: pallet_balances::GenesisConfig { balances, ..Default::default() },
         providers: pallet_station_providers::GenesisConfig { timing: CLOCK, ..Default::default() },
         ..Default::default()
     };
-    let mut externalities = sp_io::TestExternalities::new(genesis.build_storage().expect("the genesis is sound"));
+    sp_io::TestExternalities::new(genesis.build_storage().expect("the genesis is sound"))
+}
+
+/// Run a test with accounts 1 to 100 endowed, and check the invariants of all pallets after it.
+pub fn run(test: impl FnOnce()) {
+    // Proofs and roots are those of the test's thread: start anew.
+    SEALED.with(|sealed| sealed.borrow_mut().clear());
+    let mut externalities = new_test_ext();
     externalities.execute_with(|| {
         System::set_block_number(1);
         Replication::on_initialize(1);

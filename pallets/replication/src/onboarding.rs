@@ -1,8 +1,6 @@
 //! From assignment to the first proof: commitment, seal check, and commitments that never came.
 
-use crate::{
-    health::Holder, CommitDeadlines, Config, Event, Pallet, Phase, Places, Replica, Replicas, CurrentTick,
-};
+use crate::{health::Holder, CommitDeadlines, Config, CurrentTick, Event, Pallet, Phase, Places, Replica, Replicas};
 use frame_support::{ensure, traits::Get};
 use pallet_station_deals::{Deals, Error as DealsError, ShardSpec, Shards};
 use sp_runtime::{DispatchError, DispatchResult};
@@ -23,10 +21,10 @@ impl<T: Config> Pallet<T> {
         ticket: &Seed,
     ) -> Result<(ReplicaKey, ShardSpec), DispatchError> {
         let spec = Shards::<T>::get(id.shard).ok_or(DealsError::<T>::UnknownShard)?;
-        let genesis = frame_system::Pallet::<T>::block_hash(frame_system::pallet_prelude::BlockNumberFor::<T>::default());
+        let genesis =
+            frame_system::Pallet::<T>::block_hash(frame_system::pallet_prelude::BlockNumberFor::<T>::default());
         let shard = (id.shard.deal.0, id.shard.index);
-        let key =
-            ReplicaKey::derive(&genesis.0, provider.as_ref(), shard, u32::from(id.slot), &spec.comm_d, ticket);
+        let key = ReplicaKey::derive(&genesis.0, provider.as_ref(), shard, u32::from(id.slot), &spec.comm_d, ticket);
         Ok((key, spec))
     }
 

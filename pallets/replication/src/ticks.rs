@@ -3,13 +3,9 @@
 use crate::{
     beacon, Buckets, Config, CurrentTick, DrawBeacons, Draws, OpenTick, OpenTicks, Opening, Pallet, WeightInfo as _,
 };
-use frame_support::{
-    dispatch::DispatchClass,
-    traits::Get,
-    weights::Weight,
-};
+use frame_support::{dispatch::DispatchClass, traits::Get, weights::Weight};
 use sp_runtime::traits::SaturatedConversion;
-use station_primitives::{BlockNumber, Seed, Tick, Timing, ReplicaId};
+use station_primitives::{BlockNumber, ReplicaId, Seed, Tick, Timing};
 
 /// Bytes of the largest audit in an extrinsic of its own: four openings and a seal check at 1 GiB, with room to spare.
 pub const LARGEST_AUDIT_BYTES: u32 = 8 * 1024;
@@ -31,9 +27,7 @@ impl<T: Config> Pallet<T> {
         Self::record_parent(now);
         Self::hand_out_seeds(now);
         let draws = Self::run_draws(now);
-        let sweeps = Self::sweep_missed()
-            .saturating_add(Self::sweep_late())
-            .saturating_add(Self::sweep_commits(now));
+        let sweeps = Self::sweep_missed().saturating_add(Self::sweep_late()).saturating_add(Self::sweep_commits(now));
         let ends = Self::sweep_ends();
         <T as Config>::WeightInfo::begin_block()
             .saturating_add(<T as Config>::WeightInfo::draw().saturating_mul(u64::from(draws)))

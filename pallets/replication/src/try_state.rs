@@ -1,8 +1,8 @@
 //! The invariants, as code.
 
 use crate::{
-    Buckets, ByProvider, Config, CurrentTick, Health, HealthCounts, LateBuckets, LiveReplicas, OpenSlots, Opening, Pallet,
-    Phase, Places, Replica, Replicas, ShardRecord, ShardRecords, Standing, Sweeps,
+    Buckets, ByProvider, Config, CurrentTick, Health, HealthCounts, LateBuckets, LiveReplicas, OpenSlots, Opening,
+    Pallet, Phase, Places, Replica, Replicas, ShardRecord, ShardRecords, Standing, Sweeps,
 };
 use alloc::{
     collections::BTreeMap,
@@ -91,7 +91,9 @@ impl<T: Config> Pallet<T> {
                 proven: provider.proven,
                 collateral: provider.collateral_used,
             };
-            ensure(share == recorded, || format!("provider {who:?}: recorded {recorded:?}, its replicas sum to {share:?}"))?;
+            ensure(share == recorded, || {
+                format!("provider {who:?}: recorded {recorded:?}, its replicas sum to {share:?}")
+            })?;
         }
         ensure(shares.is_empty(), || format!("replicas of providers that are not registered: {shares:?}"))
     }
@@ -101,14 +103,18 @@ impl<T: Config> Pallet<T> {
             replica.phase,
             Phase::Commit { .. } | Phase::Seal { .. } | Phase::Keep { .. } | Phase::Late { .. }
         );
-        ensure(held == replica.provider.is_some(), || format!("replica {id}: {:?} and {:?}", replica.phase, replica.provider))?;
+        ensure(held == replica.provider.is_some(), || {
+            format!("replica {id}: {:?} and {:?}", replica.phase, replica.provider)
+        })?;
         if let Some(provider) = &replica.provider {
             ensure(ByProvider::<T>::contains_key(provider, id.sort_key()), || {
                 format!("replica {id} is not listed under its provider")
             })?;
         }
         let committed = held && !matches!(replica.phase, Phase::Commit { .. });
-        ensure(committed == replica.comm_r.is_some(), || format!("replica {id}: {:?}, root {:?}", replica.phase, replica.comm_r))
+        ensure(committed == replica.comm_r.is_some(), || {
+            format!("replica {id}: {:?}, root {:?}", replica.phase, replica.comm_r)
+        })
     }
 
     /// Shards mirror their slots; deals' counts mirror their shards.
@@ -138,7 +144,9 @@ impl<T: Config> Pallet<T> {
     }
 
     fn check_shard(shard: ShardId, deal: &Deal, record: &ShardRecord) -> Result<(), String> {
-        ensure(deal.ending || record.state == record.assess(), || format!("shard {shard}: its seats are not {:?}", record.state))?;
+        ensure(deal.ending || record.state == record.assess(), || {
+            format!("shard {shard}: its seats are not {:?}", record.state)
+        })?;
         for (slot, seat) in (0u8..).zip(&record.seats) {
             let replica = Replicas::<T>::get(ReplicaId { shard, slot });
             let standing = replica.as_ref().map_or(Standing::Onboarding, |replica| replica.phase.standing());
@@ -172,7 +180,9 @@ impl<T: Config> Pallet<T> {
                     }
                 }
             }
-            ensure(owed == deal.escrow, || format!("deal {id}: its slots may cost {owed}, its escrow is {}", deal.escrow))?;
+            ensure(owed == deal.escrow, || {
+                format!("deal {id}: its slots may cost {owed}, its escrow is {}", deal.escrow)
+            })?;
         }
         let counted = OpenSlots::<T>::get();
         ensure(open == counted, || format!("{open} slots are open, {counted} are counted"))
@@ -195,9 +205,8 @@ impl<T: Config> Pallet<T> {
         ensure(u32::try_from(waiting).is_ok_and(|waiting| waiting <= most), || {
             format!("{waiting} ticks wait for a seed that takes {most} blocks")
         })?;
-        let full = Buckets::<T>::iter().find(|(_, bucket)| {
-            u32::try_from(bucket.len()).map_or(true, |entries| entries > T::MaxPerBucket::get())
-        });
+        let full = Buckets::<T>::iter()
+            .find(|(_, bucket)| u32::try_from(bucket.len()).map_or(true, |entries| entries > T::MaxPerBucket::get()));
         ensure(full.is_none(), || format!("a bucket has too many entries: {full:?}"))
     }
 }

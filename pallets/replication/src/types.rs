@@ -5,8 +5,8 @@ use frame_support::{traits::ConstU32, BoundedVec};
 use scale_info::TypeInfo;
 use station_porep::proof::AuditProof;
 use station_primitives::{
-    AccountId, Balance, BlockNumber, Commitment, DealId, DealState, HistoryEvent, Price, Reason, ReplicaId, ReplicaState,
-    Seed, ShardState, Slot, Tick, HISTORY, MAX_ANSWERS, MAX_REPLICAS,
+    AccountId, Balance, BlockNumber, Commitment, DealId, DealState, HistoryEvent, Price, Reason, ReplicaId,
+    ReplicaState, Seed, ShardState, Slot, Tick, HISTORY, MAX_ANSWERS, MAX_REPLICAS,
 };
 
 /// One answer to an audit.

@@ -1,4 +1,4 @@
-//! What must never be accepted, one test each (DESIGN §4, "Forbidden"), tried by a prover that builds its proofs by hand.
+//! What must never be accepted, one test each tried by a prover that builds its proofs by hand.
 #![cfg(feature = "std")]
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 

@@ -1,8 +1,8 @@
 //! The runtime API: all that a client, a worker or an RPC server may ask the chain.
 
 use crate::{
-    AccountId, Balance, BlockNumber, Commitment, DealId, DealState, HistoryEvent, Price, Reason, ReplicaId, ReplicaState,
-    Seed, ShardId, ShardState, Tick, Timing,
+    AccountId, Balance, BlockNumber, Commitment, DealId, DealState, HistoryEvent, Price, Reason, ReplicaId,
+    ReplicaState, Seed, ShardId, ShardState, Tick, Timing,
 };
 use alloc::{string::String, vec::Vec};
 use codec::{Decode, Encode};

@@ -30,8 +30,8 @@ pub const NEWCOMER_BYTES: u64 = 32 * GIB;
 pub const MAX_DRAWS: u32 = 3;
 /// Draws of one slot that may find nobody, each after twice the delay, before it fails to the client.
 pub const MAX_FRUITLESS_DRAWS: u32 = 4;
-/// The longest term, in periods: 10 years of 4 hours, and some.
-pub const MAX_PERIODS: u32 = 25_000;
+/// The longest term, in periods: a year and a half of the local preset's minutes, over a hundred years of 4 hours.
+pub const MAX_PERIODS: u32 = 800_000;
 /// Heartbeat periods after which a silent provider is passed over in draws.
 pub const SILENT_AFTER: u32 = 3;
 /// The most replicas of which an audit falls due at one tick. New ones are admitted to half of them: at 1 ms a proof that

@@ -117,11 +117,7 @@ pub struct IdError(String);
 
 impl fmt::Display for IdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "'{}' is no identifier: write 7 for a deal, 7/0 for a shard, 7/0/2 for a replica",
-            self.0
-        )
+        write!(f, "'{}' is no identifier: write 7 for a deal, 7/0 for a shard, 7/0/2 for a replica", self.0)
     }
 }
 

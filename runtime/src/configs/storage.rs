@@ -1,35 +1,25 @@
-//! Providers, deals, replication: the figures of the storage market.
+//! Providers, deals, replication: the storage market. Its figures are in `station_primitives::economy`, with their reasons.
 
 use super::ParentVrf;
-use crate::{AccountId, Authorship, Balance, Balances, Providers, Replication, Runtime, RuntimeHoldReason, TKT};
+use crate::{AccountId, Authorship, Balance, Balances, Providers, Replication, Runtime, RuntimeHoldReason};
 use frame_support::{
     parameter_types,
     traits::{ConstU32, Get},
 };
 use sp_runtime::Permill;
-use station_primitives::GIB;
+use station_primitives::economy;
 
 parameter_types! {
-    /// Less than one large shard is no provider.
-    pub const MinCapacity: u64 = GIB / 16;
-    /// What it takes to be drawn at all: registrations are not free to flood with.
-    pub const MinCollateral: Balance = 10 * TKT;
-    /// Collateral of a replica of any size: the repair's fees.
-    pub const CollateralBase: Balance = TKT / 100;
-    /// Collateral of a GiB: a hundred days' pay at 0.01 TKT a GiB·day, for the repair and the client's loss.
-    pub const CollateralPerGib: Balance = TKT;
-    /// Who has proven nothing yet takes part in draws with the weight of half a GiB proven.
-    pub const NewcomerBytes: u64 = GIB;
-    /// The share of a provider's pay that is burnt. More than the admins' share, so that nobody gains by paying himself.
-    pub const BurntShare: Permill = Permill::from_percent(3);
-    /// The share that goes to whoever authors the block.
-    pub const AdminsShare: Permill = Permill::from_percent(2);
-    /// Burnt with every proven replica-period, at any size and price: proofs cost block space.
-    pub const ProofCharge: Balance = TKT / 10_000;
-    /// Paid for every commitment.
-    pub const OnboardingFee: Balance = TKT / 1_000;
-    /// A GiB·hour of waiting for a first upload costs both sides so much if it never comes.
-    pub const AssignmentDeposit: Balance = TKT / 10;
+    pub const MinCapacity: u64 = economy::MIN_CAPACITY;
+    pub const MinCollateral: Balance = economy::MIN_COLLATERAL;
+    pub const CollateralBase: Balance = economy::COLLATERAL_BASE;
+    pub const CollateralPerGib: Balance = economy::COLLATERAL_PER_GIB;
+    pub const NewcomerBytes: u64 = economy::NEWCOMER_BYTES;
+    pub const BurntShare: Permill = Permill::from_parts(economy::BURNT_SHARE);
+    pub const AdminsShare: Permill = Permill::from_parts(economy::ADMINS_SHARE);
+    pub const ProofCharge: Balance = economy::PROOF_CHARGE;
+    pub const OnboardingFee: Balance = economy::ONBOARDING_FEE;
+    pub const AssignmentDeposit: Balance = economy::ASSIGNMENT_DEPOSIT;
 }
 
 /// Who earns the admins' share: the author of the block in which it is paid.
@@ -49,7 +39,7 @@ impl pallet_station_providers::Config for Runtime {
     type CollateralBase = CollateralBase;
     type CollateralPerGib = CollateralPerGib;
     type NewcomerBytes = NewcomerBytes;
-    type SilentAfter = ConstU32<3>;
+    type SilentAfter = ConstU32<{ economy::SILENT_AFTER }>;
     type WeightInfo = pallet_station_providers::weights::CountedWeight<Runtime>;
 }
 
@@ -64,20 +54,16 @@ impl pallet_station_deals::Config for Runtime {
     type ProofCharge = ProofCharge;
     type OnboardingFee = OnboardingFee;
     type AssignmentDeposit = AssignmentDeposit;
-    // The first draw and two redraws.
-    type MaxDraws = ConstU32<3>;
-    // Over a hundred years of live periods, a year and a half of local ones.
-    type MaxPeriods = ConstU32<800_000>;
+    type MaxDraws = ConstU32<{ economy::MAX_DRAWS }>;
+    type MaxPeriods = ConstU32<{ economy::MAX_PERIODS }>;
     type WeightInfo = pallet_station_deals::weights::CountedWeight<Runtime>;
 }
 
 impl pallet_station_replication::Config for Runtime {
     type ParentRandomness = ParentVrf;
-    // Audits that fall due in one tick: verified in under a millisecond each, they fill half of what is reserved for them.
-    type MaxPerBucket = ConstU32<64>;
-    // A draw looks at 32 providers at most, about a millisecond.
-    type DrawsPerBlock = ConstU32<16>;
-    type SweepsPerBlock = ConstU32<32>;
-    type MaxFruitlessDraws = ConstU32<5>;
+    type MaxPerBucket = ConstU32<{ economy::MAX_PER_BUCKET }>;
+    type DrawsPerBlock = ConstU32<{ economy::DRAWS_PER_BLOCK }>;
+    type SweepsPerBlock = ConstU32<{ economy::SWEEPS_PER_BLOCK }>;
+    type MaxFruitlessDraws = ConstU32<{ economy::MAX_FRUITLESS_DRAWS }>;
     type WeightInfo = pallet_station_replication::weights::CountedWeight<Runtime>;
 }

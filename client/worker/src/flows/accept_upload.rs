@@ -1,6 +1,6 @@
 //! Accept upload: take a client's data for a replica that the chain has assigned.
 
-use super::{seal::Sealer, Context};
+use super::Context;
 use crate::{chain::At, mark::Mark, plan::Expect};
 use station_client_shard_store::{Error as StoreError, LocalState};
 use station_client_transfer::protocol::{Refusal, UploadState};
@@ -31,7 +31,6 @@ pub fn status(context: &Context, mark: &Mark, replica: ReplicaId) -> Result<Uplo
 pub fn piece(
     context: &Context,
     mark: &Mark,
-    sealer: &Sealer,
     replica: ReplicaId,
     piece: u32,
     data: &[u8],
@@ -44,12 +43,9 @@ pub fn piece(
     fail::fail_point!("accept_upload:piece");
     context.metrics.uploaded.inc_by(u64::try_from(data.len()).unwrap_or(0));
     if complete {
-        sealer.note_complete(replica);
         fail::fail_point!("accept_upload:complete");
         tracing::debug!(target: crate::LOG, %replica, "upload complete");
         context.wake.notify_one();
-    } else if let Some(class) = class_of(context, replica) {
-        sealer.note_piece(replica, class);
     }
     Ok(complete)
 }
@@ -83,10 +79,6 @@ fn expect_if_assigned(context: &Context, mark: &Mark, replica: ReplicaId) -> Res
     let class = SizeClass::from_bytes(shard.size).ok_or(Refusal::NotAssigned)?;
     let job = Expect { replica, comm_d: shard.comm_d, class, replaces: false };
     expect(context, mark, best, &job).map_err(|error| refusal(replica, &error))
-}
-
-fn class_of(context: &Context, replica: ReplicaId) -> Option<SizeClass> {
-    context.store.of_shard(replica.shard).into_iter().find(|entry| entry.replica == replica).map(|entry| entry.class)
 }
 
 /// What the peer hears of an error of the store.

@@ -12,7 +12,7 @@ use crate::{
 use frame_support::BoundedVec;
 use pallet_station_replication::Answer;
 use station_porep::proof::verify_audit;
-use station_primitives::DutyStatement;
+use station_primitives::{DutyStatement, Hash};
 use station_runtime::Runtime;
 
 /// Threads that read and hash for audits at once. Each reads a few pages; more would only queue at the disk.
@@ -21,8 +21,8 @@ const PROVERS: usize = 4;
 /// What became of the audits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answered {
-    /// On their way.
-    pub sent: Vec<Audit>,
+    /// On their way, each with the name of its extrinsic if it was handed in now.
+    pub sent: Vec<(Audit, Option<Hash>)>,
     /// Not provable, or refused.
     pub failed: Vec<Audit>,
 }
@@ -48,7 +48,7 @@ pub async fn answer(context: &Context, due: &[Audit]) -> Result<Answered, FlowEr
     }
     context.metrics.audits_answered.inc_by(count(answered.sent.len()));
     context.metrics.audits_failed.inc_by(count(answered.failed.len()));
-    context.metrics.audits_late.inc_by(count(answered.sent.iter().filter(|audit| audit.late).count()));
+    context.metrics.audits_late.inc_by(count(answered.sent.iter().filter(|(audit, _)| audit.late).count()));
     if !answered.sent.is_empty() {
         tracing::debug!(target: crate::LOG, sent = answered.sent.len(), failed = answered.failed.len(), "audits answered");
     }
@@ -60,8 +60,8 @@ async fn hand_in(context: &Context, ready: Vec<(Audit, Answer)>, answered: &mut 
         return Ok(());
     }
     let refused = match submit(context, ready.iter().map(|(_, answer)| answer.clone()).collect()).await {
-        Ok(()) => {
-            answered.sent.extend(ready.into_iter().map(|(audit, _)| audit));
+        Ok(name) => {
+            answered.sent.extend(ready.into_iter().map(|(audit, _)| (audit, name)));
             return Ok(());
         }
         Err(FlowError::Submit(SubmitError::Refused(reason))) => reason,
@@ -72,7 +72,7 @@ async fn hand_in(context: &Context, ready: Vec<(Audit, Answer)>, answered: &mut 
     }
     for (audit, answer) in ready {
         match submit(context, vec![answer]).await {
-            Ok(()) => answered.sent.push(audit),
+            Ok(name) => answered.sent.push((audit, name)),
             Err(FlowError::Submit(SubmitError::Refused(reason))) => {
                 context.metrics.refused.inc();
                 // Often the answer of a moment ago, included meanwhile: the next plan knows.
@@ -85,7 +85,7 @@ async fn hand_in(context: &Context, ready: Vec<(Audit, Answer)>, answered: &mut 
     Ok(())
 }
 
-async fn submit(context: &Context, answers: Vec<Answer>) -> Result<(), FlowError> {
+async fn submit(context: &Context, answers: Vec<Answer>) -> Result<Option<Hash>, FlowError> {
     let answers = BoundedVec::try_from(answers).map_err(|_| FlowError::TooLong("a list of answers"))?;
     let signature = context.signer.duty(&DutyStatement::Prove { answers: hash_of(&answers) })?;
     let call =

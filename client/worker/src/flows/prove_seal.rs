@@ -6,11 +6,11 @@ use crate::{
     signer::hash_of,
 };
 use station_porep::proof::verify_seal;
-use station_primitives::DutyStatement;
+use station_primitives::{DutyStatement, Hash};
 use station_runtime::Runtime;
 
 /// Open the labels that the seed names, and hand the answer in.
-pub async fn prove_seal(context: &Context, job: &ProveSeal) -> Result<(), FlowError> {
+pub async fn prove_seal(context: &Context, job: &ProveSeal) -> Result<Option<Hash>, FlowError> {
     let ProveSeal { replica, subject: Subject { key, class, comm_d, comm_r }, seed, .. } = *job;
     let proof = context
         .blocking(move |context| {
@@ -30,8 +30,8 @@ pub async fn prove_seal(context: &Context, job: &ProveSeal) -> Result<(), FlowEr
         proof,
         signature,
     };
-    on_its_way(context.submit_duty(call.into()).await)?;
+    let name = on_its_way(context.submit_duty(call.into()).await)?;
     fail::fail_point!("prove_seal:submitted");
     tracing::info!(target: crate::LOG, %replica, "seal check answered");
-    Ok(())
+    Ok(name)
 }

@@ -195,7 +195,9 @@ impl Registrar {
                 let free = context.chain.money(best.hash, context.account())?.free;
                 self.tell(context.account(), Waiting::Funds { free, least: Terms::of_runtime().least });
             }
-            other => other?,
+            other => {
+                other?;
+            }
         }
         fail::fail_point!("register:submitted");
         Ok(())
@@ -224,7 +226,7 @@ impl Registrar {
         match &waiting {
             Waiting::Address => tracing::warn!(
                 target: crate::LOG,
-                "not registered yet: the node knows no address of its own; give it one with --public-addr"
+                "not registered yet: the node knows no address of its own; give it one with --announce or --public-addr"
             ),
             Waiting::Funds { free, least } => tracing::warn!(
                 target: crate::LOG, %account, free_tkt = free / TKT, least_tkt = least.div_ceil(TKT),

@@ -19,16 +19,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a batch that is not full waits for uploads under way.
-const LINGER: Duration = Duration::from_secs(4);
-/// An upload counts as under way for so long after its last piece.
-const COMING: Duration = Duration::from_secs(2);
+/// A batch that is not full waits for the others at most as long as sealing would take at this pace, in bytes a second: a
+/// bit less than one chain's on a slow core. Waiting longer would cost more than it saves.
+const PACE: u64 = 16 << 20;
+/// And never longer than this.
+const LINGER: Duration = Duration::from_secs(8);
+/// How soon a batch that waits is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// After a failure, a replica is tried again this much later: a full disk does not empty itself in a block's time.
 const BACK_OFF: Duration = Duration::from_secs(30);
 /// The niceness of sealing threads; 0 is ordinary, 19 the lowest.
 const NICENESS: libc::c_int = 15;
-/// Uploads whose pace is remembered. More at once make every batch full anyway.
-const MAX_COMING: usize = 256;
 
 /// The sealing threads and what they are to do.
 pub struct Sealer {
@@ -46,7 +47,6 @@ struct State {
     failed: HashMap<ReplicaId, (ReplicaKey, Instant)>,
     /// Since when a batch waits for company.
     lingering: Option<Instant>,
-    coming: HashMap<ReplicaId, (SizeClass, Instant)>,
 }
 
 impl Sealer {
@@ -60,25 +60,14 @@ impl Sealer {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// A piece of a replica came in.
-    pub fn note_piece(&self, replica: ReplicaId, class: SizeClass) {
-        let mut state = self.state.lock();
-        if state.coming.len() >= MAX_COMING {
-            state.coming.retain(|_, (_, last)| last.elapsed() < COMING);
-        }
-        if state.coming.len() < MAX_COMING {
-            state.coming.insert(replica, (class, Instant::now()));
-        }
-    }
-
-    /// Its last piece came in.
-    pub fn note_complete(&self, replica: ReplicaId) {
-        self.state.lock().coming.remove(&replica);
-    }
-
     /// Take the latest plan, and start what there are threads for. Returns how many replicas wait for a thread, and whether
-    /// to be asked again soon without a new block.
-    pub fn offer(self: &Arc<Self>, context: &Context, plan: &[Seal]) -> (usize, Option<Duration>) {
+    /// to be asked again soon without a new block. `coming` are the sizes of replicas that are still being received.
+    pub fn offer(
+        self: &Arc<Self>,
+        context: &Context,
+        plan: &[Seal],
+        coming: &HashSet<SizeClass>,
+    ) -> (usize, Option<Duration>) {
         let mut state = self.state.lock();
         // What runs stays wanted as long as its key was not replaced: the plan does not name what is being sealed.
         let running: HashMap<_, _> =
@@ -97,7 +86,7 @@ impl Sealer {
             if batch.is_empty() || state.threads >= self.threads || self.stop.load(Ordering::Relaxed) {
                 return (waiting.len(), again);
             }
-            if let Some(pause) = state.linger(&batch) {
+            if let Some(pause) = state.linger(&batch, coming) {
                 again = Some(pause);
                 return (waiting.len(), again);
             }
@@ -185,17 +174,16 @@ impl State {
     }
 
     /// How long the batch is to wait still for others of its size.
-    fn linger(&mut self, batch: &[Seal]) -> Option<Duration> {
+    fn linger(&mut self, batch: &[Seal], coming: &HashSet<SizeClass>) -> Option<Duration> {
         let class = batch.first()?.class;
-        self.coming.retain(|_, (_, last)| last.elapsed() < COMING);
-        let coming = self.coming.values().any(|(size, _)| *size == class);
+        let most = Duration::from_millis(class.bytes().saturating_mul(1_000) / PACE).min(LINGER);
         let since = *self.lingering.get_or_insert_with(Instant::now);
-        let left = LINGER.saturating_sub(since.elapsed());
-        if batch.len() >= LANES || !coming || left.is_zero() {
+        let left = most.saturating_sub(since.elapsed());
+        if batch.len() >= LANES || !coming.contains(&class) || left.is_zero() {
             self.lingering = None;
             return None;
         }
-        Some(left.min(Duration::from_millis(250)))
+        Some(left.min(LOOK_AGAIN))
     }
 
     fn finished(&mut self, batch: &[Seal]) {
@@ -235,17 +223,15 @@ mod tests {
     #[test]
     fn a_batch_waits_only_while_others_of_its_size_come_in() {
         let mut state = State::default();
-        let batch = vec![seal("1/0/0", 20)];
-        assert_eq!(state.linger(&batch), None, "nothing comes");
-        let coming = |log| (SizeClass::from_log(log).expect("a class"), Instant::now());
-        state.coming.insert("2/0/0".parse().expect("an id"), coming(26));
-        assert_eq!(state.linger(&batch), None, "another size comes");
-        state.coming.insert("3/0/0".parse().expect("an id"), coming(20));
-        assert!(state.linger(&batch).is_some());
-        let full: Vec<_> = ["1/0/0", "4/0/0", "5/0/0", "6/0/0"].iter().map(|id| seal(id, 20)).collect();
-        assert_eq!(state.linger(&full), None, "a full batch");
+        let batch = vec![seal("1/0/0", 26)];
+        let coming = |log| HashSet::from([SizeClass::from_log(log).expect("a class")]);
+        assert_eq!(state.linger(&batch, &HashSet::new()), None, "nothing comes");
+        assert_eq!(state.linger(&batch, &coming(20)), None, "another size comes");
+        assert!(state.linger(&batch, &coming(26)).is_some());
+        let full: Vec<_> = ["1/0/0", "4/0/0", "5/0/0", "6/0/0"].iter().map(|id| seal(id, 26)).collect();
+        assert_eq!(state.linger(&full, &coming(26)), None, "a full batch");
         state.lingering = Instant::now().checked_sub(LINGER);
-        assert_eq!(state.linger(&batch), None, "long enough");
+        assert_eq!(state.linger(&batch, &coming(26)), None, "long enough");
     }
 
     #[test]

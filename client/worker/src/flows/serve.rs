@@ -2,7 +2,6 @@
 
 use super::{
     accept_upload::{self, refusal},
-    seal::Sealer,
     Context,
 };
 use crate::mark::Mark;
@@ -33,7 +32,6 @@ pub fn read_piece(context: &Context, shard: ShardId, piece: u32) -> Result<Piece
 pub struct TransferBackend {
     pub(crate) context: Context,
     pub(crate) mark: Arc<Mark>,
-    pub(crate) sealer: Arc<Sealer>,
 }
 
 impl Backend for TransferBackend {
@@ -57,7 +55,7 @@ impl Backend for TransferBackend {
         data: Vec<u8>,
         siblings: Vec<Node>,
     ) -> Result<bool, Refusal> {
-        accept_upload::piece(&self.context, &self.mark, &self.sealer, replica, piece, &data, &siblings)
+        accept_upload::piece(&self.context, &self.mark, replica, piece, &data, &siblings)
     }
 
     fn read_piece(&self, shard: ShardId, piece: u32) -> Result<Piece, Refusal> {

@@ -20,7 +20,10 @@ use station_primitives::{
     DutyStatement, Hash, Nonce, ReplicaState, Seed, ShardId, ShardState, Tick, Timing, PROVIDER_KEY,
 };
 use station_runtime::{Runtime, UncheckedExtrinsic};
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 type Replication = pallet_station_replication::Call<Runtime>;
 
@@ -77,7 +80,7 @@ impl Chain for ToldChain {
     fn versions(&self, _: Hash) -> Result<(u32, u32), ChainError> {
         Ok((1, 1))
     }
-    async fn submit(&self, extrinsic: UncheckedExtrinsic) -> Result<(), SubmitError> {
+    async fn submit(&self, extrinsic: UncheckedExtrinsic) -> Result<Hash, SubmitError> {
         if let (Some(most), Some(Replication::prove { answers, .. })) =
             (*self.most_answers.lock(), extrinsic.function.is_sub_type())
         {
@@ -85,8 +88,12 @@ impl Chain for ToldChain {
                 return Err(SubmitError::Refused("one is not due".into()));
             }
         }
+        let name = crate::signer::hash_of(&extrinsic);
         self.handed_in.lock().push(extrinsic);
-        Ok(())
+        Ok(name)
+    }
+    async fn withdraw(&self, names: Vec<Hash>) {
+        self.handed_in.lock().retain(|extrinsic| !names.contains(&crate::signer::hash_of(extrinsic)));
     }
 }
 
@@ -161,7 +168,7 @@ impl Bench {
     }
 
     fn upload(&self, replica: ReplicaId, data: &[u8]) -> Result<bool, Refusal> {
-        accept_upload::piece(&self.context, &self.mark, &self.sealer, replica, 0, data, &[])
+        accept_upload::piece(&self.context, &self.mark, replica, 0, data, &[])
     }
 
     fn plan(&self, duties: &[Duty]) -> Plan {
@@ -184,7 +191,7 @@ impl Bench {
         assert_eq!(self.upload(replica, &data), Ok(true));
         let plan = self.plan(std::slice::from_ref(&duty));
         assert_eq!(plan.seal.len(), 1);
-        self.sealer.offer(&self.context, &plan.seal);
+        self.sealer.offer(&self.context, &plan.seal, &HashSet::new());
         for _ in 0..1_000 {
             if let Some(LocalState::Sealed { comm_r, .. }) = self.context.store.state(replica) {
                 return Duty { comm_r: Some(comm_r), ..duty };

@@ -212,12 +212,15 @@ fn an_extrinsic_is_handed_in_again_only_after_a_while_or_a_re_org() {
     let mut log = SentLog::default();
     let sent = Sent::Commit(id("1/0/0"), TICKET);
     assert!(log.is_due(&sent, 100));
-    log.note(sent, 100);
+    log.note(sent, 100, Some(Hash::repeat_byte(1)));
     assert!(!log.is_due(&sent, 100));
     assert!(!log.is_due(&sent, 100 + RESUBMIT_BLOCKS - 1));
     assert!(log.is_due(&sent, 100 + RESUBMIT_BLOCKS));
     assert!(log.is_due(&sent, 99), "the chain went back");
     assert!(log.is_due(&Sent::Commit(id("1/0/0"), OTHER_TICKET), 101), "another ticket is another commitment");
+    let other = Sent::ProveSeal(id("1/0/0"), TICKET);
+    log.note(other, 101, Some(Hash::repeat_byte(1)));
+    assert_eq!(log.earlier([&sent, &other, &Sent::Heartbeat]), vec![Hash::repeat_byte(1)], "each name once");
     log.retain(&HashSet::new());
     assert!(log.is_due(&sent, 101));
 }

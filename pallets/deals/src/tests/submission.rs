@@ -59,10 +59,7 @@ fn an_empty_wallet_gets_an_error_that_says_so() {
     run(|| {
         let shards = BoundedVec::truncate_from(vec![([0; 32], SMALL)]);
         let who = RuntimeOrigin::signed(account(50));
-        assert_noop!(
-            Deals::submit_deal(who, shards, 3, 1, PRICE, Placement::Any),
-            Error::<Test>::CannotAffordEscrow
-        );
+        assert_noop!(Deals::submit_deal(who, shards, 3, 1, PRICE, Placement::Any), Error::<Test>::CannotAffordEscrow);
     });
 }
 

@@ -34,8 +34,16 @@ fn an_address_is_text_that_starts_like_one() {
     run(|| {
         for bad in [&b""[..], b"example.org", b"/ip4/1.2.3.4 /tcp", b"/\xff"] {
             let address = BoundedVec::truncate_from(bad.to_vec());
-            let call =
-                Pallet::<Test>::register(RuntimeOrigin::signed(account(1)), GIB, 0, 0, address, [0; 32], Policy::Open, TKT);
+            let call = Pallet::<Test>::register(
+                RuntimeOrigin::signed(account(1)),
+                GIB,
+                0,
+                0,
+                address,
+                [0; 32],
+                Policy::Open,
+                TKT,
+            );
             assert_eq!(call, Err(Error::<Test>::BadMultiaddr.into()), "{bad:?}");
         }
     });

@@ -3,8 +3,8 @@
 use super::*;
 use crate::{selection::Need, Providers};
 use frame_support::assert_ok;
-use std::collections::BTreeMap;
 use station_primitives::AccountId;
+use std::collections::BTreeMap;
 
 fn need(client: &AccountId) -> Need<'_> {
     Need { client, bytes: GIB, max_price: TKT, excluded: &[], operators: &[] }

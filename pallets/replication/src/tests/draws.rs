@@ -5,7 +5,7 @@ use crate::{Event, Phase};
 use frame_support::{assert_noop, BoundedVec};
 use pallet_station_deals::{Error, Placement};
 use pallet_station_providers::Policy;
-use station_primitives::{DealState, Reason, AccountId};
+use station_primitives::{AccountId, DealState, Reason};
 
 fn chosen(providers: &[u8], fallback: bool) -> Placement<AccountId> {
     let providers = BoundedVec::truncate_from(providers.iter().map(|n| account(*n)).collect());

@@ -108,7 +108,8 @@ fn cancelling_pays_the_running_period_and_one_more() {
         assert_noop!(Deals::cancel(owner(), deal), Error::<Test>::DealIsEnding);
         assert_noop!(Deals::extend(owner(), deal, 1), Error::<Test>::DealIsEnding);
 
-        let earned: Vec<Balance> = (1..=3).map(|n| Providers::provider_info(account(n)).expect("registered").earned).collect();
+        let earned: Vec<Balance> =
+            (1..=3).map(|n| Providers::provider_info(account(n)).expect("registered").earned).collect();
         let one = Replication::quote(vec![1 << 16], 1, 1, PRICE).pay_per_period * 92 / 100;
         busy_blocks(2 * CLOCK.period + 5, 3);
         assert!(Replication::deal_info(deal).is_none());
@@ -194,7 +195,10 @@ fn a_transferred_deal_takes_its_escrow_along() {
     run(|| {
         let deal = active_deal(3, 3, 2);
         let escrow = Replication::deal_info(deal).expect("it runs").escrow;
-        assert_noop!(Deals::transfer(RuntimeOrigin::signed(account(50)), deal, account(51)), Error::<Test>::NotYourDeal);
+        assert_noop!(
+            Deals::transfer(RuntimeOrigin::signed(account(50)), deal, account(51)),
+            Error::<Test>::NotYourDeal
+        );
         assert_ok!(Deals::transfer(owner(), deal, account(50)));
         assert_eq!(Replication::money(account(50)).escrow, escrow);
         assert_eq!(Replication::money(account(CLIENT)).escrow, 0);

@@ -1,4 +1,4 @@
-//! What DESIGN §4 forbids, as far as the chain can see it.
+//! What the proof must never accept, as far as the chain can see it.
 
 use super::*;
 use crate::{Answer, Phase, Replicas};

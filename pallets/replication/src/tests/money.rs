@@ -100,7 +100,8 @@ fn a_price_of_zero_still_burns_the_charge() {
         let mut proven = 0u32;
         for _ in 0..CLOCK.period + 10 {
             work(1..=3);
-            proven += u32::try_from(events().iter().filter(|e| matches!(e, Event::ReplicaProven { .. })).count()).unwrap();
+            proven +=
+                u32::try_from(events().iter().filter(|e| matches!(e, Event::ReplicaProven { .. })).count()).unwrap();
             next_block();
         }
         assert!(proven >= 3);

@@ -98,7 +98,9 @@ fn a_late_commitment_slashes_nobody_and_costs_both_the_same() {
         let info = Replication::deal_info(deal).expect("it runs");
         assert_eq!(info.escrow, escrow_before - 2 * economy::ONBOARDING_FEE - deposit);
         let history = Replication::shard_info(slot.shard).expect("it exists").history;
-        assert!(history.iter().any(|entry| entry.reason == Reason::LateCommitment && entry.provider == Some(account(idle))));
+        assert!(history
+            .iter()
+            .any(|entry| entry.reason == Reason::LateCommitment && entry.provider == Some(account(idle))));
         // Somebody else is drawn for it.
         for _ in 0..10 {
             work(working.clone());

@@ -128,7 +128,7 @@ mod tests {
         CBMT::<Hash, Merge>::build_merkle_tree(&leaves)
     }
 
-    /// The forgery that DESIGN names: a prover that chooses indices proves any leaf with no lemmas at all.
+    /// The forgery to guard against: a prover that chooses indices proves any leaf with no lemmas at all.
     #[test]
     fn indices_chosen_by_the_prover_would_prove_a_forged_leaf() {
         let tree = tree(SizeClass::MIN);
