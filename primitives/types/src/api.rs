@@ -43,6 +43,10 @@ pub struct ProviderInfo {
     pub last_seen: BlockNumber,
     /// The block of its registration.
     pub since: BlockNumber,
+    /// Whether it is leaving: its replicas are being handed over.
+    pub leaving: bool,
+    /// The block since which its collateral is short of what its replicas need.
+    pub short_since: Option<BlockNumber>,
 }
 
 /// A deal, without its shards.
@@ -72,6 +76,8 @@ pub struct DealInfo {
     pub spent: Balance,
     /// Its worst shard's state.
     pub state: DealState,
+    /// What the client wrote down with it, for itself: see [`crate::MEMO_BYTES`].
+    pub memo: Vec<u8>,
 }
 
 /// One entry of a shard's history.
@@ -110,6 +116,23 @@ pub struct ShardInfo {
     pub replicas: Vec<ReplicaInfo>,
     /// The newest last, at most [`crate::HISTORY`].
     pub history: Vec<HistoryInfo>,
+    /// The repair orders that are open for its slots.
+    pub orders: Vec<OrderInfo>,
+}
+
+/// An open repair order.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct OrderInfo {
+    /// The slot.
+    pub replica: ReplicaId,
+    /// The block in which it was opened.
+    pub opened: BlockNumber,
+    /// Why.
+    pub reason: Reason,
+    /// Who was drawn to make the new replica; none while one is being drawn.
+    pub provider: Option<AccountId>,
+    /// Providers drawn so far.
+    pub draws: u8,
 }
 
 /// A replica.
@@ -144,6 +167,13 @@ pub enum Task {
     Commit {
         /// Last block in which the commitment is taken.
         deadline: BlockNumber,
+    },
+    /// Fetch the data from the sources, seal it, commit its root, until the block `deadline`: a repair order's work.
+    Repair {
+        /// Last block in which the commitment is taken.
+        deadline: BlockNumber,
+        /// Who may have the data: the shard's other holders, live ones first, with their addresses.
+        sources: Vec<(AccountId, Vec<u8>)>,
     },
     /// Wait for the seed of the seal check.
     AwaitSealCheck,
@@ -212,6 +242,10 @@ pub struct Summary {
     pub collateral: Balance,
     /// All plancks burnt by charges, shares and slashes.
     pub burnt: Balance,
+    /// Repair orders open.
+    pub orders: u64,
+    /// Replicas made by repair orders so far.
+    pub repaired: u64,
     /// The tick the chain is at.
     pub tick: Tick,
 }

@@ -4,11 +4,14 @@
 //! sr25519 signature inside. So they survive restarts and re-orgs without a nonce to keep, and the pool refuses what is
 //! not due before it costs anybody anything.
 
-use crate::{AccountId, BlockNumber, Commitment, Hash, Hashing, ReplicaId, Seed};
-use codec::{Decode, DecodeWithMemTracking, Encode};
+use crate::{AccountId, BlockNumber, Commitment, Hash, Hashing, ReplicaId, Seed, Tick, MAX_REPLICAS};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::crypto::KeyTypeId;
-use sp_runtime::traits::Hash as _;
+use sp_runtime::{
+    traits::{ConstU32, Hash as _},
+    BoundedVec,
+};
 
 /// The key type of a provider's account in its node's keystore.
 pub const PROVIDER_KEY: KeyTypeId = KeyTypeId(*b"stat");
@@ -27,6 +30,9 @@ pub enum DutyStatement {
         ticket: Seed,
         /// Its root.
         comm_r: Commitment,
+        /// For a repair: what each source served, and who of them did not. The committing provider is the one who received,
+        /// so its signature makes this the receipt. Empty for a first upload.
+        receipt: Receipt,
     },
     /// `replication::prove_seal`.
     ProveSeal {
@@ -43,11 +49,39 @@ pub enum DutyStatement {
         /// seed.
         answers: Hash,
     },
+    /// `replication::report_fault`: the holder's own confession, cheaper than being caught.
+    ReportFault {
+        /// The replica.
+        replica: ReplicaId,
+        /// The tick of its next audit, so that one report is taken once.
+        due: Tick,
+    },
+    /// `replication::name_sources`: a repair cannot go on, for these sources do not serve.
+    NameSources {
+        /// The replica that is to be made.
+        replica: ReplicaId,
+        /// The ticket of the order's assignment.
+        ticket: Seed,
+        /// Who did not serve.
+        sources: Accounts,
+    },
     /// `providers::heartbeat`.
     Heartbeat {
         /// The block it was made on; taken once, and only while recent.
         block: BlockNumber,
     },
+}
+
+/// Accounts of the holders of one shard.
+pub type Accounts = BoundedVec<AccountId, ConstU32<{ MAX_REPLICAS as u32 }>>;
+
+/// What the sources of a repair did, signed by the provider that received.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Receipt {
+    /// Pieces served, by source; no source twice, and all together at most the pieces of the shard.
+    pub served: BoundedVec<(AccountId, u32), ConstU32<{ MAX_REPLICAS as u32 }>>,
+    /// Sources that did not serve although asked.
+    pub refused: Accounts,
 }
 
 impl DutyStatement {

@@ -41,3 +41,14 @@ pub const MAX_PER_BUCKET: u32 = 256;
 pub const DRAWS_PER_BLOCK: u32 = 32;
 /// Entries that each sweep handles in one block.
 pub const SWEEPS_PER_BLOCK: u32 = 64;
+/// The most that a repair pays its sources, in plancks per GiB served: 10^-2 TKT. What a source asks beyond is not paid.
+pub const REPAIR_SERVED_PRICE: Balance = 10_000_000_000;
+/// Days for which escrow keeps one repair of each slot in reserve, and in which it pays at most one.
+pub const REPAIR_EVERY_DAYS: u32 = 30;
+/// The share of its collateral that a replica costs whose holder reports the fault itself, in millionths: 10 %, against the
+/// whole when it is caught.
+pub const REPORTED_SHARE: u32 = 100_000;
+/// Days in which a provider whose collateral has become short may top it up before its replicas are handed over.
+pub const TOP_UP_DAYS: u32 = 7;
+/// Providers drawn for one repair order before it rests until the next proving period; it never gives up while its deal runs.
+pub const REPAIR_DRAWS: u32 = 3;

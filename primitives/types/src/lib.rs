@@ -14,7 +14,7 @@ mod lifecycle;
 mod timing;
 mod units;
 
-pub use duty::{DutyStatement, PROVIDER_KEY};
+pub use duty::{Accounts, DutyStatement, Receipt, PROVIDER_KEY};
 pub use ids::{DealId, IdError, ReplicaId, ShardId, Slot};
 pub use lifecycle::{DealState, HistoryEvent, Reason, ReplicaState, ShardState};
 pub use timing::{Preset, Timing};
@@ -51,6 +51,9 @@ pub const MAX_REPLICAS: u8 = 16;
 pub const MIN_REPLICAS: u8 = 2;
 /// Entries of a shard's history ring.
 pub const HISTORY: u32 = 8;
+/// Bytes of a deal's memo: what a client keeps with its deal to find its way back to the content, encrypted, always of this
+/// length so that names' lengths do not show. A deal may also carry none.
+pub const MEMO_BYTES: u32 = 256;
 /// The longest multiaddress a provider may declare, in bytes.
 pub const MAX_MULTIADDR: u32 = 256;
 /// The most clients that a provider's policy may name, and providers that a placement may list.

@@ -70,6 +70,16 @@ plain_enum! {
         Released,
         /// Nobody was drawn within the bounds; the slot failed to the client.
         Failed,
+        /// A repair order was opened for the slot.
+        RepairOpened,
+        /// The repair order was closed without a replacement: its holder came back, or the deal is ending.
+        RepairCancelled,
+        /// The holder that the repair order, or its own leaving, concerned was replaced by another's commitment.
+        Replaced,
+        /// The holder reported the fault itself.
+        Reported,
+        /// A source of a repair was named as not serving.
+        SourceNamed,
     }
 }
 
@@ -98,5 +108,11 @@ plain_enum! {
         Expired,
         /// The client cancelled.
         Cancelled,
+        /// The holder found the fault itself: bits that rotted, a file that went missing.
+        SelfReported,
+        /// The provider leaves, and its replicas are handed over.
+        Leaving,
+        /// The provider's collateral stayed short of what its replicas need for the whole top-up window.
+        Undercollateralized,
     }
 }
