@@ -54,3 +54,12 @@ duration() {
 
 # The number value of a field of a flat JSON object on stdin.
 json_number() { sed -n "s/.*\"$1\" *: *\([0-9.]*\).*/\1/p" | head -n 1; }
+
+# This machine, for tables of figures: "2 cores of …, 8 GiB, Linux …, rustc …".
+machine_in_words() {
+    local cpu memory
+    cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+    memory=$(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)
+    printf '%s cores of %s, %s, %s, %s' \
+        "$(nproc)" "${cpu:-an unnamed processor}" "$memory" "$(uname -sr)" "$(rustc --version | cut -d' ' -f1,2)"
+}

@@ -10,7 +10,8 @@ mod rm;
 mod session;
 mod status;
 mod ui;
-mod units;
+#[cfg(test)]
+mod units_tests;
 mod user;
 mod wallet;
 
@@ -20,6 +21,8 @@ use crate::{
     cli::{Cli, Command},
     error::UserError,
 };
+// One place reads and writes sizes, amounts and terms; the commands find it here.
+use station_service::units;
 
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<(), UserError> {

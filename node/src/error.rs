@@ -142,6 +142,12 @@ impl From<std::io::Error> for UserError {
     }
 }
 
+impl From<station_service::units::TermTooLong> for UserError {
+    fn from(error: station_service::units::TermTooLong) -> Self {
+        Self::usage(error).hint("give a shorter --for")
+    }
+}
+
 /// Everything that `sc-cli` and `sc-service` report, sorted by what the user can do about it.
 impl From<sc_cli::Error> for UserError {
     fn from(error: sc_cli::Error) -> Self {

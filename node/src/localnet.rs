@@ -1,19 +1,33 @@
 //! `station localnet`: a whole network of real processes on this machine, for demonstrations and tests.
 //!
 //! * [`network`]: what `DIR/localnet.json` says
+//! * [`layout`]: the plan of a new one: addresses, folders, command lines
 //! * [`genesis`]: the chain specification and the keystores
 //! * [`process`]: starting, asking and stopping the nodes' processes
 //! * [`up`]: making the network, and waiting until it is one
+//! * [`namespaces`]: a network namespace a node, and the faults of links
+//! * [`disk`]: a file system a store, and filling it
+//! * [`faults`]: breaking things on purpose and mending them, with [`corrupt`] and the [`proxy`] of delays
 
+mod corrupt;
+mod disk;
+mod faults;
 mod genesis;
+mod layout;
+mod namespaces;
 mod network;
 mod process;
+mod proxy;
+mod system;
 mod up;
 
 use crate::{cli::Global, error::UserError};
 use clap::{Args, Subcommand, ValueEnum};
+use faults::{CorruptArgs, DelayArgs, PartitionArgs, RateArgs};
 use network::{Network, Node};
 use process::Signal;
+use proxy::ProxyArgs;
+use serde::{Deserialize, Serialize};
 use station_primitives::Price;
 use station_service::units;
 use std::{
@@ -30,6 +44,17 @@ Examples:
   station localnet kill provider-1 --dir /tmp/net
   station localnet start provider-1 --dir /tmp/net
   station localnet down --dir /tmp/net";
+
+const FAULT_EXAMPLES: &str = "\
+Examples (STATION_LOCALNET=/tmp/net stands for --dir /tmp/net):
+  sudo station localnet up --dir /tmp/net --net namespaces --disk 1GiB --detach
+  station localnet corrupt provider-1 --replica 7/0/2    bits flip in a file of its store
+  sudo station localnet partition provider-1             from all others
+  sudo station localnet partition validator-1,provider-1 validator-2,provider-2
+  sudo station localnet fill-disk provider-2             its own disk, up to the last byte
+  station localnet delay provider-3 150                  every byte takes 150 ms more, each way
+  sudo station localnet rate provider-3 512              half a megabit a second, each way
+  sudo station localnet heal                             undoes all of these but flipped bits";
 
 /// `station localnet …`
 #[derive(Debug, Subcommand)]
@@ -49,6 +74,27 @@ pub enum LocalnetCmd {
     Stop(NameArgs),
     /// Start a stopped node
     Start(NameArgs),
+    /// Flip bits of a sealed replica on a provider's disk
+    #[command(after_help = FAULT_EXAMPLES)]
+    Corrupt(CorruptArgs),
+    /// Cut the links between two groups of nodes (root, --net namespaces)
+    #[command(after_help = FAULT_EXAMPLES)]
+    Partition(PartitionArgs),
+    /// Undo partitions, rates, delays and full disks
+    #[command(after_help = FAULT_EXAMPLES)]
+    Heal(DirArgs),
+    /// Fill the disk under a provider's store (root, --disk)
+    #[command(after_help = FAULT_EXAMPLES)]
+    FillDisk(NameArgs),
+    /// Hold back every byte between a node and its peers; starts the node again
+    #[command(after_help = FAULT_EXAMPLES)]
+    Delay(DelayArgs),
+    /// Bound what passes a node's link (root, --net namespaces)
+    #[command(after_help = FAULT_EXAMPLES)]
+    Rate(RateArgs),
+    /// The proxy of a delay
+    #[command(hide = true, name = proxy::COMMAND)]
+    DelayProxy(ProxyArgs),
 }
 
 /// Where the network is.
@@ -86,11 +132,13 @@ pub struct LogsArgs {
 }
 
 /// How the nodes reach each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Net {
     /// All on 127.0.0.1: needs no privileges
+    #[default]
     Loopback,
-    /// Each in a network namespace of its own
+    /// Each in a network namespace of its own: needs root and iproute2; links can be broken
     Namespaces,
 }
 
@@ -115,9 +163,23 @@ pub struct UpArgs {
     /// How the nodes reach each other
     #[arg(long, value_enum, default_value_t = Net::Loopback)]
     pub net: Net,
+    /// Give each store a disk of its own of this size, in a file, that can be filled (root)
+    #[arg(long, value_name = "SIZE", value_parser = parse_disk)]
+    pub disk: Option<u64>,
+    /// A slot in milliseconds; longer where many nodes share few cores
+    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(500..=60_000))]
+    pub slot: u64,
     /// Return when the network is up; `down` stops it
     #[arg(long)]
     pub detach: bool,
+}
+
+fn parse_disk(text: &str) -> Result<u64, String> {
+    let bytes = units::parse_bytes(text)?;
+    if bytes < disk::MIN_BYTES {
+        return Err(format!("a store needs {} at least", units::Size(disk::MIN_BYTES)));
+    }
+    Ok(bytes)
 }
 
 impl LocalnetCmd {
@@ -131,6 +193,13 @@ impl LocalnetCmd {
             Self::Kill(args) => signal(args, Signal::Kill, global),
             Self::Stop(args) => signal(args, Signal::Term, global),
             Self::Start(args) => start(args, global),
+            Self::Corrupt(args) => faults::corrupt(args, global),
+            Self::Partition(args) => faults::partition(args, global),
+            Self::Heal(args) => faults::heal(args, global),
+            Self::FillDisk(args) => faults::fill_disk(args, global),
+            Self::Delay(args) => faults::delay(args, global),
+            Self::Rate(args) => faults::rate(args, global),
+            Self::DelayProxy(args) => proxy::run(args),
         }
     }
 }
@@ -167,7 +236,7 @@ fn down(dir: &Path, global: &Global) -> Result<(), UserError> {
     Ok(())
 }
 
-/// Stops every node; returns how many were running. None is left when this succeeds.
+/// Stops every node; returns how many were running. No process, namespace or mount is left when this succeeds.
 fn stop_all(dir: &Path) -> Result<usize, UserError> {
     Network::change(dir, |network| {
         let running: Vec<u32> = network.nodes.iter().filter_map(Node::running).collect();
@@ -179,6 +248,9 @@ fn stop_all(dir: &Path) -> Result<usize, UserError> {
             process::wait_gone(node, PATIENCE)?;
             node.mark_stopped();
         }
+        faults::clear(network)?;
+        disk::unmount_all(network)?;
+        namespaces::tear_down(network)?;
         Ok(running.len())
     })
 }

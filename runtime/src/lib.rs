@@ -14,6 +14,11 @@
 
 extern crate alloc;
 
+// First, since the runtime API uses its macros.
+#[cfg(feature = "runtime-benchmarks")]
+#[macro_use]
+mod benches;
+
 mod apis;
 pub mod configs;
 #[cfg(feature = "std")]

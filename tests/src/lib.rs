@@ -4,11 +4,13 @@
 //! - [`User`]: somebody with a `STATION_HOME`, who types commands.
 //! - [`rpc`]: JSON-RPC as a script would speak it.
 //! - [`files`]: folders to store, to compare, and to search for what must not be there.
+//! - [`chaos`]: a network under load and random faults, and every promise checked.
 //! - [`wait`]: waiting for events instead of for time to pass.
 //!
 //! Networks run one after another, also those of other test processes: four providers on two cores leave no room for a
 //! second one. The binary is `STATION_BIN`, or `bin/station` as `scripts/build` leaves it.
 
+pub mod chaos;
 pub mod files;
 mod net;
 pub mod rpc;
@@ -18,7 +20,17 @@ pub mod wait;
 pub use net::{Net, Node};
 pub use user::{Failure, Outcome, User};
 
-use std::{env, path::PathBuf};
+use std::{env, path::PathBuf, process::Command};
+
+/// Whether this machine lets us make network namespaces, bridges and mounts: root, with the capabilities and `iproute2`.
+pub fn namespaces() -> bool {
+    let name = format!("station-probe-{}", std::process::id());
+    let ip = |args: &[&str]| Command::new("ip").args(args).output().is_ok_and(|done| done.status.success());
+    let made = ip(&["netns", "add", &name]) && ip(&["link", "add", "station-probe", "type", "bridge"]);
+    ip(&["link", "delete", "station-probe"]);
+    ip(&["netns", "delete", &name]);
+    made
+}
 
 /// The binary under test.
 ///

@@ -13,6 +13,7 @@ use std::{
     io::{Read, Seek, Write},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
 };
 use tempfile::TempDir;
 
@@ -27,6 +28,7 @@ pub struct Net {
     rpc: String,
     // Held as long as the network runs. Its text is the folder of the network, for whoever finds a dead owner's.
     turn: Flock<File>,
+    kept: AtomicBool,
 }
 
 /// A node of `localnet.json`.
@@ -63,14 +65,22 @@ impl Net {
     /// # Panics
     /// When it does not come up.
     pub fn with(validators: u32, providers: u32) -> Self {
+        Self::with_options(validators, providers, &[])
+    }
+
+    /// A network with more options of `localnet up`: `--net`, `--disk`, `--slot`.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn with_options(validators: u32, providers: u32, options: &[&str]) -> Self {
         let mut turn = take_turn();
         let dir = TempDir::with_prefix("station-net-").expect("a temporary folder; qed");
         let path = dir.path().to_owned();
         turn.set_len(0).and_then(|()| turn.write_all(text(&path).as_bytes())).expect("a lock file; qed");
-        let mut net = Self { dir: Some(dir), path, rpc: String::new(), turn };
+        let mut net = Self { dir: Some(dir), path, rpc: String::new(), turn, kept: AtomicBool::new(false) };
         let (validators, providers) = (validators.to_string(), providers.to_string());
         let args = ["up", "--validators", &validators, "--providers", &providers, "--detach"];
-        let up = net.localnet(&args, &[]);
+        let up = net.localnet(&[&args[..], options].concat(), &[]);
         assert!(up.status.success(), "localnet up: {}", String::from_utf8_lossy(&up.stderr));
         net.rpc = net.json()["rpc"].as_str().expect("localnet.json names rpc").to_owned();
         net
@@ -129,6 +139,16 @@ impl Net {
         command.output().expect("the binary was found; qed")
     }
 
+    /// `localnet ARGS --json`: a fault, or mending it. The object that it prints.
+    ///
+    /// # Panics
+    /// When the command fails, or prints no JSON.
+    pub fn fault(&self, args: &[&str]) -> Value {
+        let done = self.localnet(&[args, &["--json"]].concat(), &[]);
+        assert!(done.status.success(), "localnet {}: {}", args.join(" "), String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice(&done.stdout).unwrap_or_else(|e| panic!("localnet {}: {e}", args.join(" ")))
+    }
+
     /// `localnet kill|stop|start NAME`, and wait until it is so.
     ///
     /// # Panics
@@ -169,6 +189,11 @@ impl Net {
         processes_of(&self.path)
     }
 
+    /// Keep the folder and show the ends of the logs when this is dropped, as after a panic.
+    pub fn keep(&self) {
+        self.kept.store(true, Ordering::SeqCst);
+    }
+
     fn show_logs(&self) {
         eprintln!("the network's folder is kept: {}", self.path.display());
         let Ok(bytes) = fs::read(self.path.join("localnet.json")) else { return };
@@ -190,14 +215,15 @@ impl Drop for Net {
         let state = rpc::try_state(&self.rpc);
         let _ = self.localnet(&["down"], &[]);
         end(&self.path);
-        if std::thread::panicking() {
+        let failed = std::thread::panicking() || self.kept.load(Ordering::SeqCst);
+        if failed {
             self.show_logs();
             if let Some(dir) = self.dir.take() {
                 let _kept = dir.keep();
             }
         }
         let _ = self.turn.set_len(0);
-        if let Some(broken) = state.filter(|_| !std::thread::panicking()) {
+        if let Some(broken) = state.filter(|_| !failed) {
             panic!("an invariant of the chain is broken: {broken}");
         }
     }
@@ -243,6 +269,10 @@ fn take_turn() -> Flock<File> {
     turn.rewind().expect("a lock file; qed");
     if !left.is_empty() {
         end(Path::new(&left));
+        // Namespaces and mounts outlive processes.
+        if Path::new(&left).join("localnet.json").exists() {
+            let _ = Command::new(station()).args(["localnet", "down", "--dir", &left]).output();
+        }
     }
     turn
 }

@@ -20,6 +20,12 @@ pub fn call(url: &str, method: &str, params: Value) -> Value {
     answer["result"].clone()
 }
 
+/// Call a method; `None` when the node does not answer, or answers with an error.
+pub fn ask(url: &str, method: &str, params: Value) -> Option<Value> {
+    let mut answer = raw(url, &request(method, &params)).ok()?;
+    answer.get("error").is_none().then(|| answer["result"].take())
+}
+
 /// Call a method that is to fail, and return its error object.
 ///
 /// # Panics

@@ -85,6 +85,7 @@ impl fmt::Debug for Phrase {
 pub struct Account {
     pair: sr25519::Pair,
     local: LocalKey,
+    memo: LocalKey,
 }
 
 impl Account {
@@ -110,7 +111,11 @@ impl Account {
 
     fn from_pair(pair: sr25519::Pair) -> Self {
         let secret = Zeroizing::new(pair.to_raw_vec());
-        Self { local: LocalKey::derive(&secret), pair }
+        Self {
+            local: LocalKey::derive(b"station/index-key/1", &secret),
+            memo: LocalKey::derive(b"station/memo-key/1", &secret),
+            pair,
+        }
     }
 
     /// The key pair, to sign with.
@@ -131,6 +136,11 @@ impl Account {
     /// The key of the account's own encrypted records; the phrase alone finds it again.
     pub const fn local_key(&self) -> &LocalKey {
         &self.local
+    }
+
+    /// The key of the memos that the account's deals carry.
+    pub(crate) const fn memo_key(&self) -> &LocalKey {
+        &self.memo
     }
 }
 

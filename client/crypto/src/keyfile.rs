@@ -12,7 +12,7 @@ use chacha20poly1305::{
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, Read, Write},
     path::Path,
 };
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -25,8 +25,10 @@ const MEMORY_KIB: u32 = 64 * 1024;
 const PASSES: u32 = 3;
 const LANES: u32 = 1;
 /// A file that asks for more than this was not written by us and would only stall the machine.
-const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+const MAX_MEMORY_KIB: u32 = 512 * 1024;
 const MAX_PASSES: u32 = 32;
+/// Memory times passes: eight times what we ask for at most, in seconds rather than minutes.
+const MAX_WORK: u64 = 8 * 3 * 64 * 1024;
 const MAX_LANES: u32 = 16;
 /// A key file has some 500 bytes.
 const MAX_FILE: u64 = 64 * 1024;
@@ -139,7 +141,8 @@ impl KeyFile {
         }
         let limits =
             [(self.kdf.memory_kib, MAX_MEMORY_KIB), (self.kdf.passes, MAX_PASSES), (self.kdf.lanes, MAX_LANES)];
-        if limits.iter().any(|(value, max)| value > max) {
+        let work = u64::from(self.kdf.memory_kib) * u64::from(self.kdf.passes);
+        if limits.iter().any(|(value, max)| value > max) || work > MAX_WORK {
             return Err(malformed("it asks for more work than is reasonable"));
         }
         let salt = hex::decode(&self.kdf.salt).map_err(|_| malformed("its salt is not hexadecimal"))?;
@@ -167,14 +170,16 @@ impl KeyFile {
     /// [`KeyFileError::Io`] or [`KeyFileError::Malformed`].
     pub fn read(path: &Path) -> Result<Self, KeyFileError> {
         let io = |source| KeyFileError::Io { path: path.display().to_string(), source };
-        let length = fs::metadata(path).map_err(io)?.len();
-        if length > MAX_FILE {
-            return Err(KeyFileError::Malformed("it is far too long".into()));
-        }
-        let text = fs::read_to_string(path).map_err(|source| match source.kind() {
+        let mut text = String::new();
+        // Bounded while reading: what says that it is empty, as a device does, may go on for ever.
+        let read = fs::File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_string(&mut text));
+        let length = read.map_err(|source| match source.kind() {
             io::ErrorKind::InvalidData => KeyFileError::Malformed("it is not text".into()),
             _ => io(source),
         })?;
+        if u64::try_from(length).is_ok_and(|length| length > MAX_FILE) {
+            return Err(KeyFileError::Malformed("it is far too long".into()));
+        }
         serde_json::from_str(&text).map_err(|error| KeyFileError::Malformed(error.to_string()))
     }
 
@@ -190,14 +195,17 @@ impl KeyFile {
         if path.exists() {
             return Err(KeyFileError::Exists(path.display().to_string()));
         }
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(io)?;
-        }
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut folder = fs::DirBuilder::new();
+        folder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.create(parent).map_err(io)?;
         let mut text = serde_json::to_string_pretty(self).expect("plain strings and numbers become JSON; qed");
         text.push('\n');
         // A whole file or none: written beside its place, synced, then linked to it, which fails if the place is taken.
         let temporary = path.with_extension(format!("{}.tmp", bs58::encode(crate::random::<6>()).into_string()));
-        let written = (|| {
+        let written = (|| -> io::Result<()> {
             let mut options = fs::OpenOptions::new();
             options.write(true).create_new(true);
             #[cfg(unix)]
@@ -205,7 +213,11 @@ impl KeyFile {
             let mut file = options.open(&temporary)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            fs::hard_link(&temporary, path)
+            fs::hard_link(&temporary, path)?;
+            // The name has to survive a power cut as well: whoever wrote the words down may trust the file from now on.
+            #[cfg(unix)]
+            fs::File::open(parent)?.sync_all()?;
+            Ok(())
         })();
         let _ = fs::remove_file(&temporary);
         written.map_err(io)
@@ -254,8 +266,13 @@ mod tests {
     #[test]
     fn a_file_that_asks_for_absurd_work_is_refused() {
         let mut file = cheap(&Phrase::generate(), "p");
-        file.kdf.memory_kib = u32::MAX;
-        assert!(matches!(file.open(&Passphrase::new("p")), Err(KeyFileError::Malformed(_))));
+        for (memory, passes, lanes) in
+            [(u32::MAX, 1, 1), (64, u32::MAX, 1), (64, 1, u32::MAX), (MAX_MEMORY_KIB, MAX_PASSES, 1), (0, 0, 0)]
+        {
+            (file.kdf.memory_kib, file.kdf.passes, file.kdf.lanes) = (memory, passes, lanes);
+            let opened = file.open(&Passphrase::new("p"));
+            assert!(matches!(opened, Err(KeyFileError::Malformed(_))), "{memory} KiB, {passes} passes, {lanes} lanes");
+        }
     }
 
     #[test]
@@ -272,6 +289,7 @@ mod tests {
         {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
         }
     }
 
@@ -280,7 +298,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
         assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Io { .. })));
-        for bad in [&b"{}"[..], b"\xff\xfe", b"[1,2"] {
+        let long = vec![b' '; 70_000];
+        for bad in [&b"{}"[..], b"\xff\xfe", b"[1,2", &long] {
             fs::write(&path, bad).unwrap();
             assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Malformed(_))));
         }

@@ -7,6 +7,8 @@
 //! | content | a fresh random [`ContentKey`] a file, segments of 64 KiB ([`SegmentSealer`], [`SegmentOpener`]) |
 //! | link | `station:` + base58 of version, network, deals, key, checksum ([`Link`]) |
 //! | local records | [`LocalKey`], derived from the phrase ([`Account::local_key`]) |
+//! | memo of a deal | 256 bytes under a key derived from the phrase: the way back to the content ([`Memo`]) |
+//! | recovery shares | Shamir over GF(256): any k of n give the phrase back ([`Phrase::split`], [`Phrase::combine`]) |
 #![forbid(unsafe_code)]
 
 mod account;
@@ -14,6 +16,8 @@ mod content;
 mod keyfile;
 mod link;
 mod local;
+mod memo;
+mod shares;
 
 pub use account::{Account, KeyError, Phrase};
 pub use content::{
@@ -23,6 +27,8 @@ pub use content::{
 pub use keyfile::{KeyFile, KeyFileError, Passphrase};
 pub use link::{Link, LinkError, GENESIS_ID_BYTES, MAX_LINK_DEALS};
 pub use local::{LocalError, LocalKey};
+pub use memo::{Memo, MemoError, MAX_MEMO_NAME, MEMO_BYTES};
+pub use shares::{Share, ShareError, MAX_SHARES, MIN_THRESHOLD};
 
 /// Random bytes from the operating system.
 ///

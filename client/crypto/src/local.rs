@@ -29,16 +29,22 @@ pub enum LocalError {
 pub struct LocalKey([u8; 32]);
 
 impl LocalKey {
-    pub(crate) fn derive(secret: &[u8]) -> Self {
-        Self(crate::hash(b"station/index-key/1", &[secret]))
+    /// The key of one domain; keys of two domains tell nothing about each other.
+    pub(crate) fn derive(domain: &[u8], secret: &[u8]) -> Self {
+        Self(crate::hash(domain, &[secret]))
     }
 
     /// Encrypt a record.
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Vec<u8> {
+        self.seal_with(purpose.as_bytes(), plain)
+    }
+
+    /// Encrypt, bound to `associated`: nonce, ciphertext, tag.
+    pub(crate) fn seal_with(&self, associated: &[u8], plain: &[u8]) -> Vec<u8> {
         let nonce: [u8; NONCE_BYTES] = crate::random();
         let cipher = XChaCha20Poly1305::new(Key::from_slice(&self.0));
         let sealed = cipher
-            .encrypt(XNonce::from_slice(&nonce), Payload { msg: plain, aad: purpose.as_bytes() })
+            .encrypt(XNonce::from_slice(&nonce), Payload { msg: plain, aad: associated })
             .expect("a record is shorter than the cipher's 256 GiB; qed");
         let mut out = nonce.to_vec();
         out.extend_from_slice(&sealed);
@@ -50,9 +56,14 @@ impl LocalKey {
     /// # Errors
     /// [`LocalError`] when it is no record of this account and purpose.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, LocalError> {
+        self.open_with(purpose.as_bytes(), sealed)
+    }
+
+    /// Decrypt what was bound to `associated`.
+    pub(crate) fn open_with(&self, associated: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, LocalError> {
         let (nonce, body) = sealed.split_at_checked(NONCE_BYTES).ok_or(LocalError::Truncated)?;
         XChaCha20Poly1305::new(Key::from_slice(&self.0))
-            .decrypt(XNonce::from_slice(nonce), Payload { msg: body, aad: purpose.as_bytes() })
+            .decrypt(XNonce::from_slice(nonce), Payload { msg: body, aad: associated })
             .map(Zeroizing::new)
             .map_err(|_| LocalError::WrongKey)
     }
@@ -76,11 +87,12 @@ mod tests {
 
     #[test]
     fn a_record_opens_with_its_key_and_purpose_only() {
-        let key = LocalKey::derive(b"secret");
+        let key = LocalKey::derive(b"d", b"secret");
         let sealed = key.seal("index", b"names");
         assert_eq!(&**key.open("index", &sealed).unwrap(), b"names");
         assert_eq!(key.open("journal", &sealed), Err(LocalError::WrongKey));
-        assert_eq!(LocalKey::derive(b"other").open("index", &sealed), Err(LocalError::WrongKey));
+        assert_eq!(LocalKey::derive(b"d", b"other").open("index", &sealed), Err(LocalError::WrongKey));
+        assert_eq!(LocalKey::derive(b"e", b"secret").open("index", &sealed), Err(LocalError::WrongKey));
         assert_eq!(key.open("index", &sealed[..7]), Err(LocalError::Truncated));
         assert_ne!(sealed, key.seal("index", b"names"), "nonces are fresh");
     }

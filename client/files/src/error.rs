@@ -91,6 +91,11 @@ pub enum FilesError {
     /// The link holds no such entry.
     #[error("there is no '{0}' in this link")]
     NoEntry(String),
+    /// The chain has never heard of the account, and neither has this machine.
+    #[error(
+        "this network does not know the account {0}: it has no TKT, has never signed anything and has no deals here"
+    )]
+    UnknownAccount(String),
     /// Something else is where the content is to go.
     #[error("{} exists already and differs from what the link holds", .0.display())]
     TargetExists(PathBuf),
@@ -213,7 +218,7 @@ impl FilesError {
     /// The kind.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::SourceMissing(_) | Self::DealGone(_) | Self::NoEntry(_) => Kind::NotFound,
+            Self::SourceMissing(_) | Self::DealGone(_) | Self::NoEntry(_) | Self::UnknownAccount(_) => Kind::NotFound,
             Self::SourceKind(_) | Self::TooLarge(_) | Self::Usage(_) => Kind::Usage,
             Self::Link(LinkError::Malformed(_) | LinkError::Version(_)) => Kind::Usage,
             Self::Link(LinkError::Changed | LinkError::WrongNetwork) => Kind::NotFound,
@@ -261,6 +266,10 @@ impl FilesError {
             Self::Link(LinkError::WrongNetwork) => "connect to a node of the link's network with --rpc",
             Self::Link(_) => "copy the whole link, from 'station:' to its last character",
             Self::DealGone(_) => "the term may have ended: content is kept as long as it is paid for",
+            Self::UnknownAccount(_) => {
+                "after a restore, check the words, and that --rpc leads to the right network; \
+                 a new account is known from its first TKT on"
+            }
             Self::WrongKey => "use the link exactly as `station put` printed it",
             Self::TargetExists(_) => "give another path with -o, or move what is there away",
             Self::Funds { .. } => {

@@ -7,7 +7,7 @@ use station_porep::SizeClass;
 use station_primitives::{AccountId, Balance, Commitment, Nonce, Price};
 use std::{fs, io, path::Path};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const PURPOSE: &str = "put journal";
 const FILE: &str = "journal";
 
@@ -50,8 +50,12 @@ pub(crate) struct Journal {
     pub terms: Terms,
     /// The name of what is put.
     pub name: Vec<u8>,
+    /// Whether it is a folder.
+    pub folder: bool,
     /// Its bytes.
     pub bytes: u64,
+    /// When the put was begun: seconds since 1970.
+    pub added: u64,
     /// What the deals held at their submission.
     pub cost: Balance,
     /// How long encryption took.
@@ -76,7 +80,9 @@ impl Journal {
             deals,
             terms,
             name: Vec::new(),
+            folder: false,
             bytes: 0,
+            added: 0,
             cost: 0,
             encrypt_ms: 0,
         }

@@ -17,7 +17,8 @@
 //! | Where | What | Until |
 //! |---|---|---|
 //! | `STATION_HOME/puts/<name>/` | encrypted shards, their upper rows, a journal | the put is done |
-//! | `STATION_HOME/index/<account>` | the file index of `station ls`, encrypted | for good |
+//! | `STATION_HOME/index/<account>` | what `station ls` knew last, encrypted: a cache of the deals' memos | for good |
+//! | the chain | with each deal, a memo of what it holds, encrypted for the account: the index itself | the deal ends |
 //! | beside the target of a get, `.<name>.<link>.part/` | what was read so far | the get is done |
 //!
 //! A journal is encrypted by a key that follows from the account, written to a temporary name, synced and renamed. A put
@@ -38,6 +39,7 @@ mod manifest;
 mod pricing;
 mod progress;
 mod put;
+mod recovery;
 mod remove;
 mod rewrite;
 mod stage;
@@ -56,6 +58,7 @@ pub use layout::{largest_class, plan};
 pub use pricing::{cheapest_price, check_replicas, MIN_REPLICAS_DRAWN};
 pub use progress::{NoProgress, Phase, Progress};
 pub use put::{put, Journaled, PutOptions, Seconds, Stored};
+pub use recovery::{list, places, rank, whole_name, Content, Listed, Listing};
 pub use remove::{extend, remove};
 pub use rewrite::remove_entry;
 

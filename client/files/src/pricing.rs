@@ -129,6 +129,8 @@ mod tests {
             replicas: 0,
             last_seen: 0,
             since: 0,
+            leaving: false,
+            short_since: None,
         }
     }
 

@@ -20,7 +20,7 @@ use serde::Serialize;
 use station_client_crypto::{ContentKey, Link};
 use station_client_transfer::Peer;
 use station_porep::SizeClass;
-use station_primitives::{AccountId, Balance, BlockNumber, Commitment, DealId, Price, ShardId};
+use station_primitives::{api::DealInfo, AccountId, Balance, BlockNumber, Commitment, DealId, Price, ShardId};
 use std::{
     fs,
     os::unix::ffi::OsStrExt,
@@ -29,7 +29,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
         Arc,
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Free space that is left to others, for journals and the like.
@@ -173,7 +173,7 @@ impl Put<'_> {
             Some(journal) => journal,
             None => self.begin(&stage).await?,
         };
-        let (journal, link, submitted) = match submission::submit(self.context, &stage, journal).await {
+        let (journal, link, first) = match submission::submit(self.context, &stage, journal).await {
             Err(FilesError::DealGone(deal)) => {
                 self.progress
                     .note(&format!("{}: deal {deal} of the interrupted put has ended; starting over", self.title));
@@ -182,7 +182,7 @@ impl Put<'_> {
             }
             submitted => submitted?,
         };
-        self.remember(&journal, &link, submitted)?;
+        self.remember(&journal, &link, &first)?;
         fail::fail_point!("put:indexed");
 
         let genesis = self.context.client.genesis().0;
@@ -275,7 +275,8 @@ impl Put<'_> {
         let (plan, opened) = match &self.origin {
             Origin::Source(source, options) => {
                 let draft = Draft::new(source, options.shard_size)?;
-                (Plan { draft, options: options.clone(), name: source.name.clone(), bytes: source.bytes() }, None)
+                let (name, folder, bytes) = (source.name.clone(), source.is_folder(), source.bytes());
+                (Plan { draft, options: options.clone(), name, folder, bytes }, None)
             }
             Origin::Rest(rest) => {
                 let opened = rest.open(self.context).await?;
@@ -303,6 +304,8 @@ impl Put<'_> {
         fail::fail_point!("put:encrypted");
         let mut journal = Journal::new(self.fingerprint, client.genesis().0, key, shards, terms);
         journal.name = plan.name;
+        journal.folder = plan.folder;
+        journal.added = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         journal.bytes = plan.bytes;
         journal.encrypt_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         journal.save(stage.dir(), self.context.account.local_key())?;
@@ -346,13 +349,17 @@ impl Put<'_> {
         }
     }
 
-    fn remember(&self, journal: &Journal, link: &Link, added: BlockNumber) -> Result<(), FilesError> {
+    fn remember(&self, journal: &Journal, link: &Link, first: &DealInfo) -> Result<(), FilesError> {
         Index::new(&self.context.home, &self.context.account).add(IndexEntry {
             link: link.to_string(),
             name: String::from_utf8_lossy(&journal.name).into_owned(),
             bytes: journal.bytes,
-            added,
+            added: first.submitted,
             deals: link.deals.clone(),
+            folder: journal.folder,
+            time: journal.added,
+            expires: Some(first.expires),
+            recorded: !first.memo.is_empty(),
         })
     }
 }
@@ -362,6 +369,8 @@ pub(crate) struct Plan {
     pub draft: Draft,
     pub options: PutOptions,
     pub name: Vec<u8>,
+    /// Whether it is a folder, not a single file.
+    pub folder: bool,
     pub bytes: u64,
 }
 

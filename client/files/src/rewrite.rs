@@ -146,7 +146,8 @@ impl Opened {
         let name = self.manifest.name.clone();
         let manifest = Manifest::new(name.clone(), entries);
         let bytes = manifest.bytes();
-        Ok(Plan { draft: Draft::of(manifest, end, None)?, options: self.options.clone(), name, bytes })
+        let folder = !self.manifest.is_single_file();
+        Ok(Plan { draft: Draft::of(manifest, end, None)?, options: self.options.clone(), name, folder, bytes })
     }
 
     /// Where each file that is not empty lies now, in order.

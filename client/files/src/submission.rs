@@ -2,6 +2,8 @@
 //!
 //! Before a deal is submitted the journal says that it may exist from now on; after a kill at the wrong moment it is looked
 //! for among the account's deals by its roots, which are those of fresh ciphertext and so unique.
+//!
+//! Each deal carries a memo, by which the account finds the content again with nothing but its words.
 
 use crate::{
     error::FilesError,
@@ -9,22 +11,22 @@ use crate::{
     stage::Stage,
     Context,
 };
-use station_client_crypto::Link;
+use station_client_crypto::{Link, Memo};
 use station_client_rpc::client::{Deal, Placement};
 use station_porep::SizeClass;
-use station_primitives::{AccountId, BlockNumber, Commitment, DealId, Nonce, ShardId, MAX_PAGE};
+use station_primitives::{api::DealInfo, AccountId, Commitment, DealId, Nonce, ShardId, MAX_PAGE};
 use std::time::Duration;
 
 /// How long a submission whose outcome was lost is waited for, in blocks. The pool keeps nothing longer that a block
 /// would take.
 const LOST_SUBMISSION_BLOCKS: u32 = 20;
 
-/// Submit the deals that are not submitted yet. Returns the link and the block of the first deal.
+/// Submit the deals that are not submitted yet. Returns the link and the first deal.
 pub(crate) async fn submit(
     context: &Context,
     stage: &Stage,
     mut journal: Journal,
-) -> Result<(Journal, Link, BlockNumber), FilesError> {
+) -> Result<(Journal, Link, DealInfo), FilesError> {
     let (client, local) = (&context.client, context.account.local_key());
     let account = AccountId::new(context.account.id());
     let per_deal: Vec<Vec<_>> = journal.deal_shards().map(<[_]>::to_vec).collect();
@@ -43,7 +45,8 @@ pub(crate) async fn submit(
                 journal.deals[index].nonce = Some(client.nonce(&account).await?);
                 journal.save(stage.dir(), local)?;
                 fail::fail_point!("put:submitting");
-                let (id, _) = client.submit_deal(&deal(&journal.terms, shards), context.account.pair()).await?;
+                let memo = memo(&journal, index)?.seal(&context.account, &journal.genesis);
+                let (id, _) = client.submit_deal(&deal(&journal.terms, shards, memo), context.account.pair()).await?;
                 fail::fail_point!("put:submitted");
                 id
             }
@@ -61,10 +64,27 @@ pub(crate) async fn submit(
     let first = DealId(deals.first().copied().unwrap_or_default());
     let info = client.deal(first).await?.ok_or(FilesError::DealGone(first))?;
     let link = Link::new(&journal.genesis, deals, journal.key.clone());
-    Ok((journal, link, info.submitted))
+    Ok((journal, link, info))
 }
 
-fn deal(terms: &Terms, shards: &[(Commitment, SizeClass)]) -> Deal {
+/// What the deal number `index` of a put says about its content.
+fn memo(journal: &Journal, index: usize) -> Result<Memo, FilesError> {
+    let number = |count: usize| {
+        u8::try_from(count).map_err(|_| FilesError::TooLarge("the content has more deals than a link names".into()))
+    };
+    Ok(Memo {
+        key: journal.key.clone(),
+        part: number(index)?,
+        parts: number(journal.deals.len())?,
+        folder: journal.folder,
+        bytes: journal.bytes,
+        added: journal.added,
+        name: journal.name.clone(),
+        cut: false,
+    })
+}
+
+fn deal(terms: &Terms, shards: &[(Commitment, SizeClass)], memo: Vec<u8>) -> Deal {
     let placement = if terms.chosen.is_empty() {
         Placement::Any
     } else {
@@ -76,6 +96,7 @@ fn deal(terms: &Terms, shards: &[(Commitment, SizeClass)]) -> Deal {
         periods: terms.periods,
         max_price: terms.max_price,
         placement,
+        memo,
     }
 }
 

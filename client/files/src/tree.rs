@@ -72,6 +72,11 @@ impl Source {
         Ok(source)
     }
 
+    /// Whether it is a folder, not a single file.
+    pub fn is_folder(&self) -> bool {
+        self.entries.first().is_some_and(|root| root.len.is_none())
+    }
+
     fn add_folder(&mut self, folder: &[u8], pending: &mut Vec<Vec<u8>>) -> Result<(), FilesError> {
         let at = self.full_path(folder);
         let disk = FilesError::disk(&at);

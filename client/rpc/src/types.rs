@@ -3,14 +3,16 @@
 //! Amounts are plancks in text ([`Plancks`]), sizes bytes, times blocks, accounts SS58 with prefix 42 ([`Account`]), ids
 //! `7/0/2`, digests `0x…`. Field names are those of `INTERFACE`: changing one is a breaking change.
 
+mod duties;
 mod values;
 
-pub use values::{Account, Digest, Plancks};
+pub use duties::{Duty, Holder, Task};
+pub use values::{Account, Digest, HexBytes, Plancks};
 
 use schemars::{json_schema, JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use station_primitives::{
-    api, BlockNumber, Commitment, DealId, HistoryEvent, Reason, ReplicaId, ReplicaState, ShardId, ShardState, Tick,
+    api, BlockNumber, DealId, HistoryEvent, Reason, ReplicaId, ReplicaState, ShardId, ShardState, Tick,
 };
 
 fn shard_id(_: &mut SchemaGenerator) -> Schema {
@@ -35,14 +37,15 @@ fn replica_state(_: &mut SchemaGenerator) -> Schema {
 
 fn history_event(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": [
-        "assigned", "committed", "activated", "missed", "recovered", "slashed", "released", "failed"
+        "assigned", "committed", "activated", "missed", "recovered", "slashed", "released", "failed", "repair_opened",
+        "repair_cancelled", "replaced", "reported", "source_named"
     ] })
 }
 
 fn reason(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "enum": [
         "none", "missed_audit", "invalid_proof", "failed_seal_check", "unanswered_seal_check", "late_commitment",
-        "unreachable", "left_early", "no_provider", "expired", "cancelled"
+        "unreachable", "left_early", "no_provider", "expired", "cancelled", "self_reported", "leaving", "undercollateralized"
     ] })
 }
 
@@ -78,6 +81,10 @@ pub struct Summary {
     pub collateral: Plancks,
     /// Burnt by charges, shares and slashes.
     pub burnt: Plancks,
+    /// Repair orders open.
+    pub orders: u64,
+    /// Replicas made by repair orders so far.
+    pub repaired: u64,
     /// The tick the chain is at.
     pub tick: Tick,
     /// The block that this describes.
@@ -98,6 +105,8 @@ impl Summary {
             escrow: Plancks(summary.escrow),
             collateral: Plancks(summary.collateral),
             burnt: Plancks(summary.burnt),
+            orders: summary.orders,
+            repaired: summary.repaired,
             tick: summary.tick,
             block,
         }
@@ -139,6 +148,10 @@ pub struct Provider {
     pub last_seen: BlockNumber,
     /// The block of its registration.
     pub since: BlockNumber,
+    /// Whether it is leaving: its replicas are being handed over.
+    pub leaving: bool,
+    /// The block since which its collateral is short of what its replicas need.
+    pub short_since: Option<BlockNumber>,
 }
 
 impl From<api::ProviderInfo> for Provider {
@@ -160,6 +173,8 @@ impl From<api::ProviderInfo> for Provider {
             replicas: info.replicas,
             last_seen: info.last_seen,
             since: info.since,
+            leaving: info.leaving,
+            short_since: info.short_since,
         }
     }
 }
@@ -193,6 +208,10 @@ pub struct Deal {
     /// Its worst shard's state.
     #[schemars(schema_with = "shard_state")]
     pub state: ShardState,
+    /// Whether its client has ended it: it only runs out.
+    pub cancelled: bool,
+    /// What its client wrote down with it, encrypted, for itself; `0x` if nothing.
+    pub memo: HexBytes,
 }
 
 impl From<api::DealInfo> for Deal {
@@ -210,6 +229,8 @@ impl From<api::DealInfo> for Deal {
             escrow: Plancks(info.escrow),
             spent: Plancks(info.spent),
             state: info.state,
+            cancelled: info.cancelled,
+            memo: HexBytes(info.memo),
         }
     }
 }
@@ -235,6 +256,39 @@ pub struct ShardStatus {
     pub replicas: Vec<ReplicaStatus>,
     /// The newest last.
     pub history: Vec<HistoryEntry>,
+    /// The repair orders that are open for its slots.
+    pub orders: Vec<Order>,
+    /// What its client was paid out of slashes.
+    pub compensated: Plancks,
+}
+
+/// An open repair order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Order {
+    /// The slot.
+    #[schemars(schema_with = "replica_id")]
+    pub replica: ReplicaId,
+    /// The block in which it was opened.
+    pub opened: BlockNumber,
+    /// Why.
+    #[schemars(schema_with = "reason")]
+    pub reason: Reason,
+    /// Who was drawn to make the new replica; null while one is being drawn.
+    pub provider: Option<Account>,
+    /// Providers drawn so far.
+    pub draws: u8,
+}
+
+impl From<api::OrderInfo> for Order {
+    fn from(info: api::OrderInfo) -> Self {
+        Self {
+            replica: info.replica,
+            opened: info.opened,
+            reason: info.reason,
+            provider: info.provider.map(Account),
+            draws: info.draws,
+        }
+    }
 }
 
 /// A replica as `station status` shows it.
@@ -281,6 +335,8 @@ impl From<api::ShardInfo> for ShardStatus {
             repairing_since: info.repairing_since,
             replicas: info.replicas.into_iter().map(Into::into).collect(),
             history: info.history.into_iter().map(Into::into).collect(),
+            orders: info.orders.into_iter().map(Into::into).collect(),
+            compensated: Plancks(info.compensated),
         }
     }
 }
@@ -346,83 +402,6 @@ impl From<api::ReplicaInfo> for Replica {
             collateral: Plancks(info.collateral),
             due: info.due,
             status: info.into(),
-        }
-    }
-}
-
-/// A replica among a provider's duties.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Duty {
-    /// The replica.
-    #[schemars(schema_with = "replica_id")]
-    pub replica: ReplicaId,
-    /// Root of the data.
-    pub comm_d: Digest,
-    /// Bytes: a size class.
-    pub size: u64,
-    /// The ticket of this assignment.
-    pub ticket: Digest,
-    /// The committed root, if any.
-    pub comm_r: Option<Digest>,
-    /// What is to be done.
-    pub task: Task,
-}
-
-/// What is to be done for a replica.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Task {
-    /// Receive the data, seal it, commit its root.
-    Commit {
-        /// The last block in which the commitment is taken.
-        deadline: BlockNumber,
-    },
-    /// Wait for the seed of the seal check.
-    AwaitSealCheck,
-    /// Answer the seal check.
-    ProveSeal {
-        /// Positions come from it.
-        seed: Digest,
-        /// The last tick in which the answer is taken.
-        deadline: Tick,
-    },
-    /// Keep it.
-    Keep {
-        /// When the next audit opens.
-        due: Tick,
-    },
-    /// Answer an audit.
-    Audit {
-        /// The tick that names the audit.
-        due: Tick,
-        /// Positions come from it.
-        seed: Digest,
-        /// The last tick in which the answer is paid.
-        deadline: Tick,
-        /// The last tick in which an answer saves the replica.
-        grace_ends: Tick,
-    },
-}
-
-impl From<api::Duty> for Duty {
-    fn from(duty: api::Duty) -> Self {
-        let task = match duty.task {
-            api::Task::Commit { deadline } => Task::Commit { deadline },
-            api::Task::AwaitSealCheck => Task::AwaitSealCheck,
-            api::Task::ProveSeal { seed, deadline } => Task::ProveSeal { seed: Digest(seed), deadline },
-            api::Task::Keep { due } => Task::Keep { due },
-            api::Task::Audit { due, seed, deadline, grace_ends } => {
-                Task::Audit { due, seed: Digest(seed), deadline, grace_ends }
-            }
-        };
-        let digest = |commitment: Commitment| Digest(commitment);
-        Self {
-            replica: duty.replica,
-            comm_d: digest(duty.comm_d),
-            size: duty.size,
-            ticket: Digest(duty.ticket),
-            comm_r: duty.comm_r.map(digest),
-            task,
         }
     }
 }
@@ -517,6 +496,14 @@ mod tests {
                 provider: None,
                 reason: Reason::MissedAudit,
             }],
+            orders: vec![api::OrderInfo {
+                replica: id,
+                opened: 8,
+                reason: Reason::MissedAudit,
+                provider: None,
+                draws: 1,
+            }],
+            compensated: 5,
         };
         let printed = serde_json::to_value(ShardStatus::from(shard)).expect("json");
         let expected = json!({
@@ -525,23 +512,33 @@ mod tests {
                 "id": "7/0/2", "provider": "5C4hrfjw9DjXZTzV3MwzrrAr9P1MJhSrvWGWqi1eSuyUpnhM", "state": "faulty",
                 "last_proof": null, "earned": u128::MAX.to_string()
             }],
-            "history": [{ "block": 8, "event": "missed", "replica": "7/0/2", "reason": "missed_audit" }]
+            "history": [{ "block": 8, "event": "missed", "replica": "7/0/2", "reason": "missed_audit" }],
+            "orders": [{ "replica": "7/0/2", "opened": 8, "reason": "missed_audit", "provider": null, "draws": 1 }],
+            "compensated": "5"
         });
         assert_eq!(printed, expected);
     }
 
     #[test]
-    fn duties_are_read_as_they_are_printed() {
-        let duty = Duty::from(api::Duty {
-            replica: "1/2/3".parse().expect("an id"),
-            comm_d: [1; 32],
-            size: 1 << 20,
-            ticket: [2; 32],
-            comm_r: None,
-            task: api::Task::Audit { due: 5, seed: [3; 32], deadline: 6, grace_ends: 7 },
-        });
-        let text = serde_json::to_string(&duty).expect("json");
-        assert!(text.contains(r#""kind":"audit""#), "{text}");
-        assert_eq!(serde_json::from_str::<Duty>(&text).expect("json"), duty);
+    fn every_event_and_reason_is_in_the_schema() {
+        let listed = |schema: Schema, name: &serde_json::Value| {
+            let all = schema.to_value()["enum"].as_array().cloned().unwrap_or_default();
+            assert!(all.contains(name), "{name}");
+            all.len()
+        };
+        // By their encoding, so that none that is added is forgotten.
+        fn all<T: codec::Decode>() -> Vec<T> {
+            (0..=255u8).map_while(|index| T::decode(&mut &[index][..]).ok()).collect()
+        }
+        let mut generator = SchemaGenerator::default();
+        let (events, reasons) = (all::<HistoryEvent>(), all::<Reason>());
+        for event in &events {
+            let name = serde_json::to_value(event).expect("json");
+            assert_eq!(listed(history_event(&mut generator), &name), events.len());
+        }
+        for reason_ in &reasons {
+            let name = serde_json::to_value(reason_).expect("json");
+            assert_eq!(listed(reason(&mut generator), &name), reasons.len());
+        }
     }
 }

@@ -151,6 +151,20 @@ pub(crate) fn remove(path: &Path) -> Result<bool> {
     }
 }
 
+/// Asks the system to forget what it has of a file in memory, so that what is read next comes from the disk. Best effort:
+/// pages in use elsewhere stay.
+pub(crate) fn uncache(file: &File, at: u64, bytes: u64) {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+        let (Ok(at), Ok(bytes)) = (libc::off_t::try_from(at), libc::off_t::try_from(bytes)) else { return };
+        // SAFETY: the descriptor is open as long as `file` is, and no memory of ours is touched.
+        let _ = unsafe { libc::posix_fadvise(file.as_raw_fd(), at, bytes, libc::POSIX_FADV_DONTNEED) };
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, at, bytes);
+}
+
 /// Bytes of the disk that shards may take.
 pub(crate) fn free(dir: &Path) -> Result<u64> {
     let free = fs4::available_space(dir).map_err(|error| Error::file("look at", dir, error))?;

@@ -73,6 +73,15 @@ pub enum Error {
     /// The replica is being sealed by another call.
     #[error("replica {0} is being sealed already")]
     BeingSealed(ReplicaId),
+    /// The replica's sealed file is missing or has rotted; it is made again.
+    #[error("replica {0} is damaged; it is made again from the other replicas")]
+    Damaged(ReplicaId),
+    /// The replica is not damaged, so there is nothing to salvage it from.
+    #[error("replica {0} is not damaged")]
+    NotDamaged(ReplicaId),
+    /// The replica is being salvaged by another call.
+    #[error("replica {0} is being salvaged already")]
+    BeingSalvaged(ReplicaId),
     /// The shard has no such piece.
     #[error("replica {replica} has {pieces} pieces; there is no piece {piece}")]
     NoSuchPiece {
@@ -99,7 +108,7 @@ pub enum Error {
     #[error("replica {0} is being given up; try again in a moment")]
     BeingRetired(ReplicaId),
     /// The caller asked to stop. Sealing starts over when it is asked for again.
-    #[error("sealing was cancelled")]
+    #[error("it was cancelled")]
     Cancelled,
     /// Sealing failed.
     #[error("sealing failed: {0}")]
@@ -131,6 +140,17 @@ impl Error {
     /// Whether there is no room, on the disk or in the operator's offer.
     pub fn is_no_space(&self) -> bool {
         matches!(self, Self::Capacity { .. } | Self::DiskFull { .. })
+    }
+
+    /// Whether what was sealed is not what is on the disk any more.
+    pub fn is_rot(&self) -> bool {
+        match self {
+            Self::Rotted(_) | Self::Proof { .. } => true,
+            Self::File { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof)
+            }
+            _ => false,
+        }
     }
 
     /// What a failpoint returns.

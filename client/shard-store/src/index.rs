@@ -1,8 +1,9 @@
-//! The index: RocksDB with a record for each replica and a bitmap for each that is being received.
+//! The index: RocksDB with a record for each replica, a bitmap for each that is being received, the sources of each that is
+//! made from others, and the scrubber's place.
 //!
 //! Every write here is synced: there are few, and each is a promise that files keep.
 
-use crate::{Error, Pieces, Result};
+use crate::{Error, Pieces, Position, Result, Source};
 use codec::{Decode, DecodeAll, Encode};
 use rocksdb::{ErrorKind, IteratorMode, Options, WriteBatch, WriteOptions, DB};
 use station_porep::{ReplicaKey, SizeClass};
@@ -13,10 +14,15 @@ use std::{
 };
 
 /// The format of records and files. Raised when either changes.
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
+/// The oldest format that is read: 2 only added what 1 did not have.
+const OLDEST: u32 = 1;
 const FORMAT_KEY: &[u8] = b"format";
 const RECORD: u8 = b'r';
 const BITMAP: u8 = b'b';
+const SOURCES: u8 = b'v';
+/// Where the scrubber goes on. No replica's key is as short.
+const POSITION_KEY: &[u8] = b"scrub";
 /// Bytes of a key: what it is, deal, shard, slot; big endian, so that the order is that of the identifiers.
 const KEY_BYTES: usize = 1 + 8 + 4 + 1;
 
@@ -40,6 +46,9 @@ pub(crate) enum Stage {
     /// Its files are to be removed, then this record.
     #[codec(index = 3)]
     Retiring,
+    /// Its sealed file is not what was sealed; it is to be made again for the same key.
+    #[codec(index = 4)]
+    Damaged { key: ReplicaKey, comm_r: Commitment },
 }
 
 pub(crate) struct Index {
@@ -60,8 +69,11 @@ impl Index {
             .get(FORMAT_KEY)?
             .and_then(|bytes| u32::decode_all(&mut &bytes[..]).ok())
             .ok_or_else(|| index.corrupt("it does not name its format"))?;
-        if found != FORMAT {
+        if !(OLDEST..=FORMAT).contains(&found) {
             return Err(Error::Format { dir: root.to_path_buf(), found, known: FORMAT });
+        }
+        if found != FORMAT {
+            index.db.put_opt(FORMAT_KEY, FORMAT.encode(), &synced()).map_err(|error| writing(&error))?;
         }
         Ok((index, made))
     }
@@ -128,14 +140,59 @@ impl Index {
         let mut batch = WriteBatch::default();
         batch.put(key(RECORD, replica), record.encode());
         batch.delete(key(BITMAP, replica));
+        batch.delete(key(SOURCES, replica));
         self.write(batch)
     }
 
-    /// Writes which pieces are on disk.
-    pub fn put_pieces(&self, replica: ReplicaId, pieces: &Pieces) -> Result<()> {
+    /// Writes which pieces are on disk, and who served them.
+    pub fn put_pieces(&self, replica: ReplicaId, pieces: &Pieces, sources: &[Source]) -> Result<()> {
         let mut batch = WriteBatch::default();
         batch.put(key(BITMAP, replica), &pieces.have);
+        put_sources(&mut batch, replica, sources);
         self.write(batch)
+    }
+
+    /// Writes the record of a replica whose pieces are complete, and who served them.
+    pub fn put_received(&self, replica: ReplicaId, record: &Record, sources: &[Source]) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        batch.put(key(RECORD, replica), record.encode());
+        batch.delete(key(BITMAP, replica));
+        put_sources(&mut batch, replica, sources);
+        self.write(batch)
+    }
+
+    /// Writes the record of a replica of which some pieces are there, none of them from anybody else.
+    pub fn put_salvaged(&self, replica: ReplicaId, record: &Record, pieces: &Pieces) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        batch.put(key(RECORD, replica), record.encode());
+        batch.put(key(BITMAP, replica), &pieces.have);
+        batch.delete(key(SOURCES, replica));
+        self.write(batch)
+    }
+
+    /// Who served pieces of a replica, and who did not.
+    pub fn sources(&self, replica: ReplicaId) -> Result<Vec<Source>> {
+        let Some(bytes) = self.get(&key(SOURCES, replica))? else { return Ok(Vec::new()) };
+        Vec::decode_all(&mut &bytes[..])
+            .map_err(|_| self.corrupt(&format!("the sources of replica {replica} are unreadable")))
+    }
+
+    /// Writes who served pieces of a replica, and who did not.
+    pub fn put_sources(&self, replica: ReplicaId, sources: &[Source]) -> Result<()> {
+        let mut batch = WriteBatch::default();
+        put_sources(&mut batch, replica, sources);
+        self.write(batch)
+    }
+
+    /// Where the scrubber was; none before its first pass.
+    pub fn position(&self) -> Result<Option<Position>> {
+        // One that cannot be read costs a pass begun anew.
+        Ok(self.get(POSITION_KEY)?.and_then(|bytes| Position::decode_all(&mut &bytes[..]).ok()))
+    }
+
+    /// Writes where the scrubber is. Not synced: losing it costs reading a few files again.
+    pub fn put_position(&self, position: &Position) -> Result<()> {
+        self.db.put(POSITION_KEY, position.encode()).map_err(|error| writing(&error))
     }
 
     /// Forgets a replica.
@@ -143,6 +200,7 @@ impl Index {
         let mut batch = WriteBatch::default();
         batch.delete(key(RECORD, replica));
         batch.delete(key(BITMAP, replica));
+        batch.delete(key(SOURCES, replica));
         self.write(batch)
     }
 
@@ -156,6 +214,14 @@ impl Index {
 
     fn corrupt(&self, reason: &str) -> Error {
         Error::CorruptIndex { index: self.path.clone(), reason: reason.to_string() }
+    }
+}
+
+fn put_sources(batch: &mut WriteBatch, replica: ReplicaId, sources: &[Source]) {
+    if sources.is_empty() {
+        batch.delete(key(SOURCES, replica));
+    } else {
+        batch.put(key(SOURCES, replica), sources.encode());
     }
 }
 

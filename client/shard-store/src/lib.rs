@@ -24,16 +24,19 @@
 //! | [`Store::put_piece`] = `false` | nothing yet, of the last [`SYNC_EVERY`] pieces; all before them |
 //! | [`Store::put_piece`] = `true` (complete) | the whole plain data |
 //! | [`Store::seal`] | the sealed replica with its rows; the plain data is gone from the disk |
+//! | [`Store::condemn`] | that the replica is damaged, until it is whole again |
+//! | [`Store::salvage`] | the pieces that were still good, in the plain; the damaged file stays until all are there |
 //! | [`Store::retire`] | that the replica is gone; its files too |
 //!
 //! A file becomes what it is called by `fsync`, rename, `fsync` of the folder, and only then does the index say so. After
 //! a crash between the two, [`Store::open`] believes the file. A bit of a bitmap is written after the piece under it
-//! is synced, so the index never promises a piece that the disk lost.
+//! is synced, so the index never promises a piece that the disk lost. A damaged file goes before the index may say that
+//! all pieces are there, so that no start takes it for one sealed from them.
 //!
 //! # Memory
 //!
 //! Nothing here holds a shard: pieces of 1 MiB, what sealing needs (a few MB a lane), and the bounded cache of unsealed
-//! pieces. Proofs read the rows and pages that they need.
+//! pieces. Proofs read the rows and pages that they need; the scrubber 1 MiB at a time, and the rows of one tree.
 
 /// A failpoint: aborts or fails here when the crate `fail` was told so by name. See INTERFACE, "Failure injection".
 macro_rules! fails {
@@ -54,6 +57,8 @@ mod open;
 mod read;
 mod receive;
 mod retire;
+mod salvage;
+mod scrub;
 mod seal;
 mod state;
 
@@ -63,4 +68,5 @@ mod tests;
 pub use error::{Error, Result};
 pub use open::{Store, HOT_CACHE_BYTES};
 pub use receive::SYNC_EVERY;
-pub use state::{Entry, LocalState, Pieces, Usage};
+pub use scrub::{Fault, Position, Scrubbed};
+pub use state::{Entry, LocalState, Pieces, Source, Usage};

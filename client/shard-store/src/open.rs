@@ -10,7 +10,7 @@ use crate::{
 };
 use parking_lot::Mutex;
 use station_porep::{ReplicaKey, SizeClass};
-use station_primitives::{Commitment, ReplicaId, ShardId};
+use station_primitives::{AccountId, Commitment, ReplicaId, ShardId};
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
@@ -50,8 +50,10 @@ pub(crate) struct Slot {
 pub(crate) enum Phase {
     Receiving {
         pieces: Pieces,
-        /// Pieces written and not synced; they are in `pieces`, but not in the index.
-        unsynced: Vec<u32>,
+        /// Pieces written and not synced, with who served them; they are in `pieces`, but not in the index.
+        unsynced: Vec<(u32, Option<AccountId>)>,
+        /// The key of the damaged file that is still there: what of it decodes is served until the replica is whole again.
+        damaged: Option<ReplicaKey>,
     },
     Received,
     Sealing {
@@ -62,6 +64,12 @@ pub(crate) enum Phase {
     Sealed {
         key: ReplicaKey,
         comm_r: Commitment,
+    },
+    Damaged {
+        key: ReplicaKey,
+        comm_r: Commitment,
+        /// A call of `salvage` is at work on it.
+        busy: bool,
     },
     /// Retired; somebody still holds the slot.
     Gone,
@@ -89,6 +97,7 @@ impl Slot {
             Phase::Sealing { doomed: true, .. } | Phase::Gone => return None,
             Phase::Sealing { key, .. } => LocalState::Sealing { key: *key },
             Phase::Sealed { key, comm_r } => LocalState::Sealed { key: *key, comm_r: *comm_r },
+            Phase::Damaged { key, comm_r, .. } => LocalState::Damaged { key: *key, comm_r: *comm_r },
         })
     }
 }
@@ -150,6 +159,8 @@ impl Store {
             usage.used = usage.used.saturating_add(slot.class.bytes());
             match &*slot.phase.lock() {
                 Phase::Sealed { .. } => usage.sealed += slot.class.bytes(),
+                // The damaged file goes before the new one is sealed; the plain one is still to come.
+                Phase::Damaged { .. } => promised = promised.saturating_add(header::plain_file_bytes(slot.class)),
                 // Their plain files have their space already; the sealed ones are still to come.
                 Phase::Receiving { .. } | Phase::Received => {
                     promised = promised.saturating_add(header::sealed_file_bytes(slot.class));
@@ -221,7 +232,8 @@ impl Recovery<'_> {
             let phase = match &record.stage {
                 Stage::Receiving => self.receiving(replica, &record)?,
                 Stage::Received => self.received(replica, &record)?,
-                Stage::Sealed { key, comm_r } => self.sealed(replica, &record, *key, *comm_r)?,
+                Stage::Sealed { key, comm_r } => Some(self.sealed(replica, &record, *key, *comm_r)?),
+                Stage::Damaged { key, comm_r } => Some(self.damaged(replica, *key, *comm_r)?),
                 Stage::Retiring => None,
             };
             match phase {
@@ -249,10 +261,22 @@ impl Recovery<'_> {
         let part = self.folders.incoming(replica);
         if plain(&part, replica, record)? {
             let pieces = self.index.pieces(replica, record.class)?;
-            return Ok(Some(Phase::Receiving { pieces, unsynced: Vec::new() }));
+            let path = self.folders.sealed(replica);
+            if !pieces.is_complete() {
+                let damaged = sealed(&path, replica, record)?.map(|(key, _)| key);
+                if damaged.is_none() {
+                    disk::remove(&path)?;
+                }
+                return Ok(Some(Phase::Receiving { pieces, unsynced: Vec::new(), damaged }));
+            }
+            disk::remove(&path)?;
+            disk::rename(&part, &self.folders.received(replica))?;
+            self.index.put(replica, &Record { stage: Stage::Received, ..record.clone() })?;
+            return Ok(Some(Phase::Received));
         }
         // Renamed, and then the crash came before the index knew.
         if plain(&self.folders.received(replica), replica, record)? {
+            disk::remove(&self.folders.sealed(replica))?;
             self.index.put(replica, &Record { stage: Stage::Received, ..record.clone() })?;
             return Ok(Some(Phase::Received));
         }
@@ -267,28 +291,32 @@ impl Recovery<'_> {
         Ok(plain(&self.folders.received(replica), replica, record)?.then_some(Phase::Received))
     }
 
-    fn sealed(
-        &self,
-        replica: ReplicaId,
-        record: &Record,
-        key: ReplicaKey,
-        comm_r: Commitment,
-    ) -> Result<Option<Phase>> {
+    fn sealed(&self, replica: ReplicaId, record: &Record, key: ReplicaKey, comm_r: Commitment) -> Result<Phase> {
         let path = self.folders.sealed(replica);
         let bytes = header::sealed_file_bytes(record.class);
         // There may be very many of these: their headers are read when something is wrong only.
         if fs::metadata(&path).is_ok_and(|data| data.len() == bytes) {
             disk::remove(&self.folders.received(replica))?;
-            return Ok(Some(Phase::Sealed { key, comm_r }));
+            return Ok(Phase::Sealed { key, comm_r });
         }
         if let Some((key, comm_r)) = sealed(&path, replica, record)? {
-            return self.take_sealed(replica, record, key, comm_r).map(Some);
+            return self.take_sealed(replica, record, key, comm_r);
         }
         if plain(&self.folders.received(replica), replica, record)? {
+            // Believed at the next start if it stayed.
+            disk::remove(&path)?;
             self.index.put(replica, &Record { stage: Stage::Received, ..record.clone() })?;
-            return Ok(Some(Phase::Received));
+            return Ok(Phase::Received);
         }
-        Ok(None)
+        tracing::error!(target: LOG, %replica, file = %path.display(), "the sealed file is missing or truncated");
+        self.index.put(replica, &Record { stage: Stage::Damaged { key, comm_r }, ..record.clone() })?;
+        self.damaged(replica, key, comm_r)
+    }
+
+    /// What a salvage had begun begins anew.
+    fn damaged(&self, replica: ReplicaId, key: ReplicaKey, comm_r: Commitment) -> Result<Phase> {
+        disk::remove(&self.folders.received(replica))?;
+        Ok(Phase::Damaged { key, comm_r, busy: false })
     }
 
     fn take_sealed(&self, replica: ReplicaId, record: &Record, key: ReplicaKey, comm_r: Commitment) -> Result<Phase> {

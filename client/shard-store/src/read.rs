@@ -42,7 +42,8 @@ impl Store {
         if let Some(hot) = hot {
             return Ok((*hot).clone());
         }
-        let (key, file) = self.open_sealed(&slot)?;
+        // A damaged one too: what of it still leads to `comm_d` may be the last copy there is.
+        let (key, file) = self.open_sealed(&slot, true)?;
         let labels = Section { file: &file, base: LABELS_AT };
         let mut data = vec![0; class.piece_bytes()];
         unseal_range(&key, class, &labels, piece_offset(class, piece), &mut data).map_err(|error| match error {
@@ -55,7 +56,8 @@ impl Store {
         let unsealed = Arc::new((data, siblings));
         self.hot.lock().insert(replica, piece, &unsealed);
         // Retired or sealed anew meanwhile: what was put there now would stay.
-        if !matches!(&*slot.phase.lock(), Phase::Sealed { key: now, .. } if *now == key) {
+        let whole = |phase: &Phase| matches!(phase, Phase::Sealed { key: now, .. } if *now == key);
+        if !whole(&slot.phase.lock()) {
             self.hot.lock().forget(replica);
         }
         Ok((*unsealed).clone())
@@ -68,7 +70,7 @@ impl Store {
     ) -> Result<T> {
         let slot = self.slot(replica)?;
         let class = slot.class;
-        let (key, file) = self.open_sealed(&slot)?;
+        let (key, file) = self.open_sealed(&slot, false)?;
         let labels = Section { file: &file, base: LABELS_AT };
         let rows = Section { file: &file, base: header::rows_at(class) };
         let data_rows = Section { file: &file, base: header::data_rows_at(class) };
@@ -80,10 +82,12 @@ impl Store {
     }
 
     /// The sealed file and its key, opened together: a file that is replaced afterwards stays readable.
-    fn open_sealed(&self, slot: &Slot) -> Result<(ReplicaKey, File)> {
+    pub(crate) fn open_sealed(&self, slot: &Slot, damaged: bool) -> Result<(ReplicaKey, File)> {
         let phase = slot.phase.lock();
         match &*phase {
-            Phase::Sealed { key, .. } => {
+            Phase::Damaged { .. } if !damaged => Err(Error::Damaged(slot.replica)),
+            Phase::Receiving { damaged: Some(_), .. } if !damaged => Err(Error::NotSealed(slot.replica)),
+            Phase::Sealed { key, .. } | Phase::Damaged { key, .. } | Phase::Receiving { damaged: Some(key), .. } => {
                 let path = self.folders.sealed(slot.replica);
                 let file = File::open(&path).map_err(|error| Error::file("open", path, error))?;
                 Ok((*key, file))
@@ -93,7 +97,7 @@ impl Store {
         }
     }
 
-    fn reading(&self, replica: ReplicaId, error: io::Error) -> Error {
+    pub(crate) fn reading(&self, replica: ReplicaId, error: io::Error) -> Error {
         Error::file("read", self.folders.sealed(replica), error)
     }
 }

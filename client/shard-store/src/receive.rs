@@ -6,12 +6,12 @@ use crate::{
     header::{self, LABELS_AT},
     index::Stage,
     open::{Phase, Slot, LOG},
-    state::{LocalState, Pieces},
+    state::{LocalState, Pieces, Source},
     Store,
 };
 use parking_lot::MutexGuard;
 use station_porep::{io::WriteAt, SizeClass};
-use station_primitives::{Commitment, ReplicaId};
+use station_primitives::{AccountId, Commitment, ReplicaId, MAX_REPLICAS};
 use std::{fs::File, path::PathBuf, sync::Arc};
 
 /// Pieces between two syncs. What a crash costs is so many pieces sent again; what a sync costs is a write of the
@@ -47,7 +47,7 @@ impl Store {
         let slot = Slot::new(
             replica,
             &crate::index::Record { class, comm_d, stage: Stage::Receiving },
-            Phase::Receiving { pieces: Pieces::none(class.pieces()), unsynced: Vec::new() },
+            Phase::Receiving { pieces: Pieces::none(class.pieces()), unsynced: Vec::new(), damaged: None },
         );
         let recorded = header
             .write(&file, &path)
@@ -69,6 +69,7 @@ impl Store {
         let phase = slot.phase.lock();
         match &*phase {
             Phase::Receiving { pieces, .. } => Ok(pieces.clone()),
+            Phase::Damaged { .. } => Err(Error::Damaged(replica)),
             Phase::Gone => Err(Error::Unknown(replica)),
             _ => Ok(Pieces::all(slot.class.pieces())),
         }
@@ -77,6 +78,18 @@ impl Store {
     /// Takes a piece, after checking it against `comm_d`. `true` when all pieces are there and on disk. A piece that is
     /// there already is not looked at.
     pub fn put_piece(&self, replica: ReplicaId, piece: u32, data: &[u8], siblings: &[[u8; 32]]) -> Result<bool> {
+        self.put_piece_from(replica, piece, data, siblings, None)
+    }
+
+    /// Like [`Store::put_piece`], and counts the piece as served by `source` as soon as it is on disk: [`Store::sources`].
+    pub fn put_piece_from(
+        &self,
+        replica: ReplicaId,
+        piece: u32,
+        data: &[u8],
+        siblings: &[[u8; 32]],
+        source: Option<&AccountId>,
+    ) -> Result<bool> {
         let slot = self.slot(replica)?;
         let pieces = slot.class.pieces();
         if piece >= pieces {
@@ -85,6 +98,7 @@ impl Store {
         match &*slot.phase.lock() {
             Phase::Receiving { pieces, .. } if pieces.has(piece) => return Ok(false),
             Phase::Receiving { .. } => {}
+            Phase::Damaged { .. } => return Err(Error::Damaged(replica)),
             Phase::Gone => return Err(Error::Unknown(replica)),
             _ => return Ok(true),
         }
@@ -97,7 +111,7 @@ impl Store {
         fails!("store:piece-written")?;
 
         let mut phase = slot.phase.lock();
-        let Phase::Receiving { pieces, unsynced } = &mut *phase else {
+        let Phase::Receiving { pieces, unsynced, .. } = &mut *phase else {
             // Complete by another caller's copy of this piece, or retired.
             return match &*phase {
                 Phase::Gone => Err(Error::Unknown(replica)),
@@ -105,7 +119,7 @@ impl Store {
             };
         };
         if pieces.set(piece) {
-            unsynced.push(piece);
+            unsynced.push((piece, source.cloned()));
         }
         let complete = pieces.is_complete();
         if !complete && unsynced.len() < SYNC_EVERY {
@@ -114,8 +128,8 @@ impl Store {
         let synced = self.sync_pieces(&slot, &file, &path, &mut phase, complete);
         if synced.is_err() {
             // After a failed sync nobody knows what the disk has of these: they are sent again.
-            if let Phase::Receiving { pieces, unsynced } = &mut *phase {
-                unsynced.drain(..).for_each(|piece| pieces.clear(piece));
+            if let Phase::Receiving { pieces, unsynced, .. } = &mut *phase {
+                unsynced.drain(..).for_each(|(piece, _)| pieces.clear(piece));
                 pieces.clear(piece);
             }
         }
@@ -134,23 +148,53 @@ impl Store {
         let replica = slot.replica;
         file.sync_data().map_err(|error| Error::file("sync", path, error))?;
         fails!("store:pieces-synced")?;
+        let Phase::Receiving { pieces, unsynced, .. } = &mut **phase else { return Ok(()) };
+        // With the pieces, in one write: who served what is on disk is never counted twice and never forgotten.
+        let sources = credit(self.index.sources(replica)?, unsynced);
         if !complete {
-            if let Phase::Receiving { pieces, unsynced } = &mut **phase {
-                self.index.put_pieces(replica, pieces)?;
-                unsynced.clear();
-            }
+            self.index.put_pieces(replica, pieces, &sources)?;
+            unsynced.clear();
             return Ok(());
         }
+        self.move_received(slot, file, path, &sources)?;
+        **phase = Phase::Received;
+        tracing::debug!(target: LOG, %replica, class = %slot.class, "received");
+        Ok(())
+    }
+
+    /// Makes a complete and synced file what it is called. Called with the replica locked.
+    pub(crate) fn move_received(&self, slot: &Slot, file: &File, path: &PathBuf, sources: &[Source]) -> Result<()> {
+        let replica = slot.replica;
+        // A damaged one that stayed to be served from would be believed at the next start.
+        disk::remove(&self.folders.sealed(replica))?;
         let received = self.folders.received(replica);
         // After a failure between the two steps below the file has its new name already.
         if *path != received {
             disk::publish(file, path, &received)?;
         }
         fails!("store:received-renamed")?;
-        self.index.put(replica, &slot.record(Stage::Received))?;
-        **phase = Phase::Received;
-        tracing::debug!(target: LOG, %replica, class = %slot.class, "received");
-        Ok(())
+        self.index.put_received(replica, &slot.record(Stage::Received), sources)
+    }
+
+    /// Who served pieces of a replica, as far as they are on disk, and who was noted as not serving. Kept until the replica is
+    /// retired or received anew.
+    pub fn sources(&self, replica: ReplicaId) -> Result<Vec<Source>> {
+        self.index.sources(replica)
+    }
+
+    /// Notes that a source did not serve what it was asked for. On disk when this returns.
+    pub fn refuse_source(&self, replica: ReplicaId, account: &AccountId) -> Result<()> {
+        let slot = self.slot(replica)?;
+        // Locked, so that no piece is counted between reading and writing.
+        let phase = slot.phase.lock();
+        if matches!(*phase, Phase::Gone) {
+            return Err(Error::Unknown(replica));
+        }
+        let mut sources = self.index.sources(replica)?;
+        if let Some(source) = entry_of(&mut sources, account) {
+            source.refused = true;
+        }
+        self.index.put_sources(replica, &sources)
     }
 
     /// The file that pieces are written to.
@@ -194,9 +238,31 @@ impl Store {
         self.index.put_empty(slot.replica, &slot.record(Stage::Receiving))?;
         disk::rename(&received, &incoming)?;
         let pieces = Pieces::none(slot.class.pieces());
-        *phase = Phase::Receiving { pieces, unsynced: Vec::new() };
+        *phase = Phase::Receiving { pieces, unsynced: Vec::new(), damaged: None };
         Ok(())
     }
+}
+
+/// The entry of a source, made if there is room: a shard has no more holders than that at a time.
+fn entry_of<'a>(sources: &'a mut Vec<Source>, account: &AccountId) -> Option<&'a mut Source> {
+    match sources.iter().position(|source| source.account == *account) {
+        Some(at) => sources.get_mut(at),
+        None if sources.len() < usize::from(MAX_REPLICAS) => {
+            sources.push(Source { account: account.clone(), pieces: 0, refused: false });
+            sources.last_mut()
+        }
+        None => None,
+    }
+}
+
+/// Counts pieces for those who served them.
+fn credit(mut sources: Vec<Source>, pieces: &[(u32, Option<AccountId>)]) -> Vec<Source> {
+    for account in pieces.iter().filter_map(|(_, account)| account.as_ref()) {
+        if let Some(source) = entry_of(&mut sources, account) {
+            source.pieces = source.pieces.saturating_add(1);
+        }
+    }
+    sources
 }
 
 /// Where a piece begins in a file.

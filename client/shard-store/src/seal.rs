@@ -55,6 +55,7 @@ impl Store {
             let before = match &*phase {
                 Phase::Receiving { .. } => return Err(Error::Incomplete(replica)),
                 Phase::Sealing { .. } => return Err(Error::BeingSealed(replica)),
+                Phase::Damaged { .. } => return Err(Error::Damaged(replica)),
                 Phase::Gone => return Err(Error::Unknown(replica)),
                 Phase::Sealed { key: old, comm_r } if *old == key => {
                     // Left over if removing it failed after sealing.

@@ -1,14 +1,16 @@
 //! What the store says about a replica.
 
+use codec::{Decode, Encode};
 use station_porep::{ReplicaKey, SizeClass};
-use station_primitives::{Commitment, ReplicaId};
+use station_primitives::{AccountId, Commitment, ReplicaId};
 
 /// How far a replica has come on this disk.
 ///
 /// ```text
 /// expect ─► Receiving ─► Received ─► Sealing ─► Sealed
 ///               ▲            │  ▲        │          │ (another key, after a re-org)
-///               └── rotted ──┘  └────────┴──────────┘
+///               ├── rotted ──┘  └────────┴──────────┤
+///               └────────── salvage ── Damaged ◄────┘ condemn
 /// ```
 /// `retire` leads out of every state. `Sealing` is not written to disk: after a crash it is `Received` again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,14 @@ pub enum LocalState {
         /// The root of the tree over the sealed labels.
         comm_r: Commitment,
     },
+    /// The sealed file is missing or is not what was sealed. Nothing is proven from it; pieces of it that still decode to
+    /// the shard's data are served, now and while the others are received.
+    Damaged {
+        /// The key it was sealed for.
+        key: ReplicaKey,
+        /// The root that it had.
+        comm_r: Commitment,
+    },
 }
 
 /// A replica in the store.
@@ -45,6 +55,17 @@ pub struct Entry {
     pub comm_d: Commitment,
     /// How far it has come.
     pub state: LocalState,
+}
+
+/// What another holder did for a replica that is made from others.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Source {
+    /// Who.
+    pub account: AccountId,
+    /// Pieces that it served and that are on disk.
+    pub pieces: u32,
+    /// It was asked and did not serve, or served something else.
+    pub refused: bool,
 }
 
 /// The pieces of a replica that are there.

@@ -6,6 +6,7 @@ mod files;
 mod model;
 mod proofs;
 mod receiving;
+mod rot;
 mod sealing;
 mod small_disk;
 mod speed;

@@ -8,6 +8,7 @@
 //! asked again when it said, one that is away is dialled again, both within [`Options::patience`].
 
 mod address;
+mod lane;
 mod network;
 mod swarm;
 
@@ -17,6 +18,7 @@ pub use network::NetworkWire;
 use crate::protocol::{self, Info, Node, Piece, Refusal, Request, Response, UploadState};
 use codec::Encode;
 use futures::future::BoxFuture;
+use lane::Lane;
 use litep2p::PeerId;
 use parking_lot::Mutex;
 use station_primitives::{ReplicaId, ShardId};
@@ -54,7 +56,8 @@ pub struct Options {
     pub patience: Duration,
     /// How often a provider that cannot be reached is tried in one call.
     pub attempts: u32,
-    /// Requests under way at one provider. Several, so that the line is busy while a piece is written to disk.
+    /// Requests under way at one provider, once it has shown to be fast. Several, so that the line is busy while a piece is
+    /// written to disk.
     pub per_provider: usize,
     /// Requests under way at all providers: each holds a piece or two in memory.
     pub in_flight: usize,
@@ -165,7 +168,7 @@ struct Shared {
     wire: Box<dyn Wire>,
     options: Options,
     in_flight: Semaphore,
-    lanes: Mutex<HashMap<PeerId, Arc<Semaphore>>>,
+    lanes: Mutex<HashMap<PeerId, Arc<Lane>>>,
     /// Moves waits apart, so that callers that failed together do not come back together.
     jitter: AtomicU64,
 }
@@ -229,9 +232,55 @@ impl Peer {
 
     /// A piece of the shard with its path. Check it: `station_porep::piece::verify` against the shard's `comm_d`.
     pub async fn fetch_piece(&self, address: &[u8], shard: ShardId, piece: u32) -> Result<Piece, Error> {
-        match self.call(address, &Request::FetchPiece { shard, piece }).await? {
-            (_, Response::Piece(piece)) => Ok(piece),
-            (address, other) => Err(unexpected(&address, &other)),
+        self.piece(address, shard, None, piece).await
+    }
+
+    /// A piece of the shard of `replica`, which the caller is to make, with its path. Check it, as one of
+    /// [`Peer::fetch_piece`].
+    pub async fn repair_piece(&self, address: &[u8], replica: ReplicaId, piece: u32) -> Result<Piece, Error> {
+        self.piece(address, replica.shard, Some(replica), piece).await
+    }
+
+    /// A piece at once, or in parts from a provider that is known or turns out to be slow.
+    async fn piece(
+        &self,
+        address: &[u8],
+        shard: ShardId,
+        repair: Option<ReplicaId>,
+        piece: u32,
+    ) -> Result<Piece, Error> {
+        let lane = self.lane(Address::parse(address)?.peer());
+        if !lane.is_slow() {
+            let request = match repair {
+                Some(replica) => Request::RepairPiece { replica, piece },
+                None => Request::FetchPiece { shard, piece },
+            };
+            match self.call(address, &request).await {
+                Ok((_, Response::Piece(piece))) => return Ok(piece),
+                Ok((address, other)) => return Err(unexpected(&address, &other)),
+                Err(Error::Unreachable { .. } | Error::Timeout(_)) if lane.is_slow() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut whole = Piece { data: Vec::new(), siblings: Vec::new() };
+        loop {
+            let from = u32::try_from(whole.data.len()).unwrap_or(u32::MAX);
+            let (address, of, part) =
+                match self.call(address, &Request::PiecePart { shard, repair, piece, from }).await? {
+                    (address, Response::Part { of, part }) => (address, of, part),
+                    (address, other) => return Err(unexpected(&address, &other)),
+                };
+            whole.data.extend_from_slice(&part.data);
+            whole.siblings = part.siblings;
+            // Parts are never empty, so this ends; what is too long is no piece.
+            let of = usize::try_from(of).unwrap_or(usize::MAX);
+            if whole.data.len() > of || of > station_porep::PIECE_BYTES {
+                let reason = format!("{} bytes of a piece of {of}", whole.data.len());
+                return Err(Error::Nonsense { address: address.to_string(), reason });
+            }
+            if whole.data.len() == of {
+                return Ok(whole);
+            }
         }
     }
 
@@ -241,18 +290,20 @@ impl Peer {
         let Shared { options, in_flight, .. } = &*self.shared;
         // The provider's lane first: those who wait for a slow provider must not take places from the others.
         let lane = self.lane(address.peer());
-        let _lane = lane.acquire().await.map_err(|_| Error::Closed)?;
+        let mut place_in_lane = lane.enter().await?;
         let _place = in_flight.acquire().await.map_err(|_| Error::Closed)?;
 
         let bytes = request.encode();
         let mut retry = Retry::new(options, &self.shared.jitter);
         loop {
+            let begun = Instant::now();
             let sent = self.shared.wire.send(&address, bytes.clone());
             let limit = options.request_timeout.saturating_add(options.dial_timeout);
             let answer = match tokio::time::timeout(limit, sent).await {
                 Ok(answer) => answer,
                 Err(_) => Err(WireError::Timeout),
             };
+            place_in_lane.note(begun.elapsed(), answer.as_ref().map(|answer| answer.len().max(bytes.len())));
             let wait = match answer {
                 Ok(bytes) => match protocol::decode_response(&bytes) {
                     Ok(Response::Refused(refusal)) => match retry.after_refusal(refusal) {
@@ -275,13 +326,13 @@ impl Peer {
         }
     }
 
-    fn lane(&self, peer: PeerId) -> Arc<Semaphore> {
+    fn lane(&self, peer: PeerId) -> Arc<Lane> {
         let mut lanes = self.shared.lanes.lock();
         if lanes.len() >= MAX_LANES && !lanes.contains_key(&peer) {
             lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
         }
         let width = self.shared.options.per_provider.max(1);
-        Arc::clone(lanes.entry(peer).or_insert_with(|| Arc::new(Semaphore::new(width))))
+        Arc::clone(lanes.entry(peer).or_insert_with(|| Arc::new(Lane::new(width))))
     }
 }
 
@@ -366,6 +417,7 @@ fn unexpected(address: &Address, response: &Response) -> Error {
         Response::Upload(_) => "the state of an upload",
         Response::Accepted { .. } => "a receipt",
         Response::Piece(_) => "a piece",
+        Response::Part { .. } => "a part of a piece",
         Response::Refused(_) => "a refusal",
     };
     let reason = format!("{kind} was not asked for");

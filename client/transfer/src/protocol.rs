@@ -55,7 +55,32 @@ pub enum Request {
         /// The place of the piece, from 0.
         piece: u32,
     },
+    /// Give me this piece, for I am to make this replica of its shard. Answered by [`Response::Piece`]. Apart from a reader's
+    /// request, so that the source knows what it does for repairs; these are paid by receipt.
+    #[codec(index = 4)]
+    RepairPiece {
+        /// The replica that is being made.
+        replica: ReplicaId,
+        /// The place of the piece, from 0.
+        piece: u32,
+    },
+    /// Give me a part of this piece: over a slow line a whole one fills the sender's buffer for so long that libp2p's ping,
+    /// which has 20 s, is not heard through it. Answered by [`Response::Part`].
+    #[codec(index = 5)]
+    PiecePart {
+        /// The shard; the provider has one replica of it.
+        shard: ShardId,
+        /// The replica that is being made, if it is for a repair.
+        repair: Option<ReplicaId>,
+        /// The place of the piece, from 0.
+        piece: u32,
+        /// The first byte.
+        from: u32,
+    },
 }
+
+/// Bytes of a part: half a second at 1 Mbit/s.
+pub const PART_BYTES: usize = 64 << 10;
 
 impl Request {
     /// A word for logs and metrics.
@@ -65,6 +90,8 @@ impl Request {
             Self::UploadStatus { .. } => "upload_status",
             Self::UploadPiece { .. } => "upload_piece",
             Self::FetchPiece { .. } => "fetch_piece",
+            Self::RepairPiece { .. } => "repair_piece",
+            Self::PiecePart { .. } => "piece_part",
         }
     }
 }
@@ -84,12 +111,20 @@ pub enum Response {
         /// All pieces are there and on disk.
         complete: bool,
     },
-    /// To [`Request::FetchPiece`].
+    /// To [`Request::FetchPiece`] and [`Request::RepairPiece`].
     #[codec(index = 3)]
     Piece(Piece),
     /// To any request: no, and why.
     #[codec(index = 4)]
     Refused(Refusal),
+    /// To [`Request::PiecePart`].
+    #[codec(index = 5)]
+    Part {
+        /// Bytes of the whole piece.
+        of: u32,
+        /// This part of it and the whole piece's path.
+        part: Piece,
+    },
 }
 
 /// Who answers.
@@ -247,7 +282,7 @@ pub fn decode_response(bytes: &[u8]) -> Result<Response, ProtocolError> {
     check_length(bytes)?;
     let response = Response::decode_all(&mut &bytes[..]).map_err(|_| ProtocolError::Unreadable)?;
     match &response {
-        Response::Piece(piece) => check_piece(&piece.data, &piece.siblings)?,
+        Response::Piece(piece) | Response::Part { part: piece, .. } => check_piece(&piece.data, &piece.siblings)?,
         Response::Upload(state) if !state.is_consistent() => return Err(ProtocolError::BadSize),
         _ => {}
     }

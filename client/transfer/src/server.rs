@@ -35,8 +35,8 @@ pub const MAX_PENDING: usize = 32;
 pub const WORKERS: usize = 4;
 /// How long a request waits for a worker before the peer is told to come back.
 pub const MAX_WAIT: Duration = Duration::from_secs(10);
-/// After how long sc-network gives up on a request: a piece over a line of 256 kbit/s.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
+/// After how long sc-network gives up on a request: three pieces at a time over a line of 256 kbit/s.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// What a peer is told to wait when there is no place in line.
 const RETRY_MS: u32 = 250;
 
@@ -53,6 +53,19 @@ pub trait Backend: Send + Sync + 'static {
         -> Result<bool, Refusal>;
     /// Gives a piece of the shard in the plain, with its path to `comm_d`.
     fn read_piece(&self, shard: ShardId, piece: u32) -> Result<Piece, Refusal>;
+    /// Gives a piece to a provider that makes another replica of the shard.
+    fn repair_piece(&self, replica: ReplicaId, piece: u32) -> Result<Piece, Refusal> {
+        self.read_piece(replica.shard, piece)
+    }
+    /// Gives a piece of which a part is wanted, by a reader or for a repair. Not counted as served: the part is.
+    fn partial_piece(&self, shard: ShardId, repair: Option<ReplicaId>, piece: u32) -> Result<Piece, Refusal> {
+        match repair {
+            Some(replica) => self.repair_piece(replica, piece),
+            None => self.read_piece(shard, piece),
+        }
+    }
+    /// So many bytes of a part were sent.
+    fn part_served(&self, _repair: Option<ReplicaId>, _bytes: usize) {}
 }
 
 /// What sc-network needs to know about the protocol, and the queue that it fills. Add the former to the network's
@@ -141,9 +154,12 @@ impl Server {
         let mut ledger = self.ledger.lock();
         ledger.charge_request(peer, payload.len(), Instant::now())?;
         let request = protocol::decode_request(payload).map_err(|_| Refusal::Malformed)?;
-        if let Request::FetchPiece { .. } = request {
+        if let Request::FetchPiece { .. } | Request::RepairPiece { .. } = request {
             // What a fetch costs is what it brings; the answer's true size is not known before the work is done.
             ledger.charge_bytes(peer, station_porep::PIECE_BYTES, Instant::now())?;
+        }
+        if let Request::PiecePart { .. } = request {
+            ledger.charge_bytes(peer, protocol::PART_BYTES, Instant::now())?;
         }
         ledger.begin(peer)?;
         Ok(request)
@@ -187,6 +203,28 @@ fn serve(backend: &dyn Backend, request: Request) -> Response {
             backend.accept_piece(replica, piece, data, siblings).map(|complete| Response::Accepted { complete })
         }
         Request::FetchPiece { shard, piece } => backend.read_piece(shard, piece).map(Response::Piece),
+        Request::RepairPiece { replica, piece } => backend.repair_piece(replica, piece).map(Response::Piece),
+        Request::PiecePart { shard, repair, piece, from } => part(backend, shard, repair, piece, from),
     };
     result.unwrap_or_else(Response::Refused)
+}
+
+/// Cut a part out of a piece. The store's hot cache has the piece for the parts after it.
+fn part(
+    backend: &dyn Backend,
+    shard: ShardId,
+    repair: Option<ReplicaId>,
+    piece: u32,
+    from: u32,
+) -> Result<Response, Refusal> {
+    if repair.is_some_and(|replica| replica.shard != shard) {
+        return Err(Refusal::Malformed);
+    }
+    let Piece { mut data, siblings } = backend.partial_piece(shard, repair, piece)?;
+    let of = u32::try_from(data.len()).map_err(|_| Refusal::Internal)?;
+    let begin = usize::try_from(from).ok().filter(|begin| *begin < data.len()).ok_or(Refusal::NotFound)?;
+    data.drain(..begin);
+    data.truncate(protocol::PART_BYTES);
+    backend.part_served(repair, data.len());
+    Ok(Response::Part { of, part: Piece { data, siblings } })
 }

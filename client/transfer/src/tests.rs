@@ -4,6 +4,7 @@
 mod hostile;
 mod real_network;
 mod served;
+mod slow_line;
 
 use crate::{
     client::{Options, Peer},

@@ -16,8 +16,8 @@ use sp_runtime::{
     transaction_validity::{InvalidTransaction, TransactionValidityError},
 };
 use station_primitives::{
-    api::{AccountMoney, Duty, ProviderInfo, ReplicaInfo, ShardInfo, StationApi},
-    AccountId, BlockNumber, Hash, Nonce, ReplicaId, ShardId, Tick, Timing, MAX_PAGE,
+    api::{AccountMoney, Duty, ProviderInfo, ReplicaInfo, ShardInfo, StationApi, Summary},
+    AccountId, BlockNumber, Hash, Nonce, ReplicaId, ShardId, Timing, MAX_PAGE,
 };
 use station_runtime::UncheckedExtrinsic;
 use std::sync::Arc;
@@ -74,8 +74,8 @@ pub trait Chain: Send + Sync + 'static {
     fn finalized(&self) -> At;
     /// The network's clock.
     fn timing(&self, at: Hash) -> Result<Timing, ChainError>;
-    /// The tick that the chain is at.
-    fn tick(&self, at: Hash) -> Result<Tick, ChainError>;
+    /// The network at a glance, the tick that it is at among it.
+    fn summary(&self, at: Hash) -> Result<Summary, ChainError>;
     /// A provider.
     fn provider(&self, at: Hash, account: &AccountId) -> Result<Option<ProviderInfo>, ChainError>;
     /// An account's money.
@@ -143,8 +143,8 @@ where
         self.client.runtime_api().timing(at).map_err(asking("its clock"))
     }
 
-    fn tick(&self, at: Hash) -> Result<Tick, ChainError> {
-        Ok(self.client.runtime_api().summary(at).map_err(asking("its tick"))?.tick)
+    fn summary(&self, at: Hash) -> Result<Summary, ChainError> {
+        self.client.runtime_api().summary(at).map_err(asking("its tick"))
     }
 
     fn provider(&self, at: Hash, account: &AccountId) -> Result<Option<ProviderInfo>, ChainError> {

@@ -8,6 +8,10 @@ pub const RESERVE: Balance = TKT;
 /// come: that of `put`'s ordinary shards.
 pub const ASSUMED_SHARD: u64 = 64 << 20;
 
+/// Bytes a second that the scrubber reads: little against what a disk gives (a hard disk about 150 MiB/s), and a pass over
+/// 1 TiB in three days.
+pub const SCRUB_RATE: u64 = 4 << 20;
+
 /// A provider's settings.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -30,6 +34,10 @@ pub struct Config {
     /// Change the registration on-chain when the settings differ from it. Off when the operator prefers `station provider
     /// update`.
     pub keep_registration: bool,
+    /// Bytes a second that the scrubber reads at the most, except where a pass would take longer than a month.
+    pub scrub_rate: u64,
+    /// Register again after having left.
+    pub rejoin: bool,
 }
 
 impl Config {
@@ -45,6 +53,8 @@ impl Config {
             collateral: None,
             seal_threads: None,
             keep_registration: true,
+            scrub_rate: SCRUB_RATE,
+            rejoin: false,
         }
     }
 

@@ -13,6 +13,15 @@
 //! | `commit:signed`, `commit:submitted` | before, after the pool takes the commitment |
 //! | `prove_seal:proven`, `prove_seal:submitted` | before, after the pool takes the answer to the seal check |
 //! | `answer:proven`, `answer:submitted` | before, after the pool takes the answers to audits |
+//! | `repair:start` | before anything of a repair is fetched |
+//! | `repair:salvaged` | after what was good of a damaged replica was kept |
+//! | `repair:piece` | after a fetched piece was stored |
+//! | `repair:dropped` | after a source that serves something else was noted |
+//! | `repair:complete` | after the last piece was stored, before sealing is asked for |
+//! | `repair:name-signed`, `repair:named` | before, after the pool takes the names of sources that do not serve |
+//! | `repair:committed` | after the pool takes the commitment of a repair |
+//! | `scrub:found` | after a fault was noted, before anything follows from it |
+//! | `scrub:report-signed`, `scrub:reported` | before, after the pool takes the report of a fault |
 //! | `serve:read` | after a piece was read for a peer, before it is sent |
 //! | `retire:decided`, `retire:done` | before, after a replica is removed |
 //! | `heartbeat:signed`, `heartbeat:submitted` | before, after the pool takes a heartbeat |

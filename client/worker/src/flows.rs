@@ -9,7 +9,9 @@ pub mod commit;
 pub mod heartbeat;
 pub mod prove_seal;
 pub mod register;
+pub mod repair;
 pub mod retire;
+pub mod scrub;
 pub mod seal;
 pub mod serve;
 
@@ -56,6 +58,20 @@ impl Context {
         self.chain.submit(station_runtime::extrinsic::authorized(call)).await
     }
 
+    /// A replica turned out not to be whole: it is out of service until it was made again, and the next plan sees to that.
+    /// Blocks.
+    pub(crate) fn condemn(&self, replica: ReplicaId, why: &dyn std::fmt::Display) {
+        match self.store.condemn(replica) {
+            Ok(true) => {
+                self.metrics.faults_found.inc();
+                tracing::error!(target: crate::LOG, %replica, %why, "not whole any more; made again from the other replicas");
+                self.wake.notify_one();
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(target: crate::LOG, %replica, %error, "a fault cannot be noted"),
+        }
+    }
+
     /// Run what reads the disk or computes where it may block. The blocking pool's threads have ordinary priority, above
     /// that of the threads that seal.
     pub(crate) async fn blocking<T: Send + 'static>(
@@ -91,6 +107,17 @@ pub enum FlowError {
     /// A thread panicked.
     #[error("a flow panicked: {0}")]
     Panic(String),
+}
+
+impl FlowError {
+    /// Whether the replica's file is not what was sealed.
+    pub(crate) fn is_rot(&self) -> bool {
+        match self {
+            Self::Rotted(..) => true,
+            Self::Store(error) => error.is_rot(),
+            _ => false,
+        }
+    }
 }
 
 /// Whether an extrinsic is on its way now, and under which name if it was handed in by this call.

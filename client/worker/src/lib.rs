@@ -1,4 +1,4 @@
-//! The provider's worker: accept upload, seal, commit, prove, answer, serve, retire, heartbeat.
+//! The provider's worker: accept upload, seal, commit, prove, answer, repair, scrub, serve, retire, heartbeat.
 //!
 //! The shard store is the truth about local data, the chain about duties. On every new best block a [`plan`] is made from the
 //! two, as a pure function, and carried out by [`flows`], one duty a file. Nothing else is remembered, so that a worker

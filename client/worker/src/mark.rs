@@ -15,6 +15,8 @@ use std::{
 };
 
 const FILE: &str = "worker.mark";
+/// Is there once the provider is leaving, and stays when it has left.
+const LEFT: &str = "worker.left";
 /// The mark is raised in steps, so that not every assignment costs a write. A step of blocks more to wait before
 /// retiring costs nothing.
 const STEP: BlockNumber = 16;
@@ -98,12 +100,35 @@ impl Mark {
         finalized > *self.height.lock()
     }
 
+    /// Whether this provider was seen leaving: a node started again afterwards must not register by itself.
+    pub fn has_left(&self) -> bool {
+        self.path.with_file_name(LEFT).exists()
+    }
+
+    /// Note that the provider is leaving, or that it has come back. On disk when this returns.
+    pub fn set_left(&self, left: bool) -> Result<(), StoreError> {
+        if self.has_left() == left {
+            return Ok(());
+        }
+        let path = self.path.with_file_name(LEFT);
+        let done = if left { File::create(&path).and_then(|file| file.sync_all()) } else { fs::remove_file(&path) };
+        done.and_then(|()| self.sync_folder()).map_err(|source| StoreError::File {
+            action: "write",
+            path: path.clone(),
+            source,
+        })
+    }
+
     fn write(&self, height: BlockNumber) -> io::Result<()> {
         let part = self.path.with_extension("part");
         let mut file = File::create(&part)?;
         file.write_all(&(self.genesis, height).encode())?;
         file.sync_all()?;
         fs::rename(&part, &self.path)?;
+        self.sync_folder()
+    }
+
+    fn sync_folder(&self) -> io::Result<()> {
         match self.path.parent() {
             Some(dir) => File::open(dir)?.sync_all(),
             None => Ok(()),
@@ -126,6 +151,17 @@ mod tests {
         let mark = Mark::open(dir.path(), genesis).expect("a mark");
         assert!(!mark.allows(10 + STEP));
         assert!(mark.allows(10 + STEP + 1));
+    }
+
+    #[test]
+    fn that_a_provider_left_is_known_after_a_restart() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let open = || Mark::open(dir.path(), Hash::repeat_byte(1)).expect("a mark");
+        assert!(!open().has_left());
+        open().set_left(true).expect("written");
+        assert!(open().has_left());
+        open().set_left(false).expect("removed");
+        assert!(!open().has_left());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use substrate_prometheus_endpoint::{register, Counter, Gauge, GaugeVec, Opts, Pr
 /// The worker's metrics. Without a registry they count all the same, unseen.
 #[derive(Clone)]
 pub struct Metrics {
-    /// Replicas by state: receiving, received, sealing, sealed, lost.
+    /// Replicas by state: receiving, received, sealing, sealed, damaged, lost.
     pub replicas: GaugeVec<U64>,
     /// Bytes by kind: capacity, used, sealed.
     pub bytes: GaugeVec<U64>,
@@ -25,6 +25,26 @@ pub struct Metrics {
     pub uploaded: Counter<U64>,
     /// Bytes sent to readers.
     pub served: Counter<U64>,
+    /// Repair orders that are open in the network.
+    pub orders: Gauge<U64>,
+    /// Replicas that are being made from other holders' data, ordered or this provider's own.
+    pub repairs: Gauge<U64>,
+    /// Replicas made for repair orders and committed.
+    pub repairs_made: Counter<U64>,
+    /// Replicas of this provider's own whose data was brought back after a fault.
+    pub restored: Counter<U64>,
+    /// Bytes fetched from other holders.
+    pub repair_fetched: Counter<U64>,
+    /// Bytes sent to providers that make another replica.
+    pub repair_served: Counter<U64>,
+    /// Bytes that the scrubber has checked.
+    pub scrubbed: Counter<U64>,
+    /// Passes over the whole store that the scrubber has ended.
+    pub scrub_passes: Counter<U64>,
+    /// Replicas found missing or rotten, by whomever.
+    pub faults_found: Counter<U64>,
+    /// Faults that were reported to the chain.
+    pub faults_reported: Counter<U64>,
     /// Microtickets earned since registration.
     pub earned: Gauge<U64>,
     /// Microtickets of collateral locked.
@@ -59,6 +79,16 @@ impl Metrics {
             refused: counter("extrinsics_refused", "extrinsics that the pool refused")?,
             uploaded: counter("uploaded_bytes", "bytes taken from clients")?,
             served: counter("served_bytes", "bytes sent to readers")?,
+            orders: gauge("orders", "repair orders that are open in the network")?,
+            repairs: gauge("repairs", "replicas that are being made from other holders' data")?,
+            repairs_made: counter("repairs_made", "replicas made for repair orders and committed")?,
+            restored: counter("repairs_restored", "own replicas whose data was brought back after a fault")?,
+            repair_fetched: counter("repair_fetched_bytes", "bytes fetched from other holders")?,
+            repair_served: counter("repair_served_bytes", "bytes sent to providers that make another replica")?,
+            scrubbed: counter("scrubbed_bytes", "bytes that the scrubber has checked")?,
+            scrub_passes: counter("scrub_passes", "passes over the whole store that the scrubber has ended")?,
+            faults_found: counter("faults_found", "replicas found missing or rotten")?,
+            faults_reported: counter("faults_reported", "faults that were reported to the chain")?,
             earned: gauge("earned_microtickets", "earned since registration, in millionths of a ticket")?,
             collateral: gauge("collateral_microtickets", "collateral locked, in millionths of a ticket")?,
         })

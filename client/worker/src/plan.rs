@@ -27,6 +27,8 @@ pub enum Local {
     Sealing(ReplicaKey),
     /// Sealed for a key.
     Sealed(ReplicaKey, Commitment),
+    /// Was sealed; its file is missing or has rotted.
+    Damaged,
 }
 
 /// A replica in the store.
@@ -64,8 +66,33 @@ pub struct Seal {
     pub deadline: BlockNumber,
 }
 
-/// A root to be committed.
+/// A replica whose data is to be fetched from the shard's other holders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    /// The replica.
+    pub replica: ReplicaId,
+    /// The ticket of its assignment.
+    pub ticket: Seed,
+    /// Its size.
+    pub class: SizeClass,
+    /// The block by which its root is to be on-chain; later ones can wait.
+    pub deadline: BlockNumber,
+    /// Who may have the data, with their addresses, where the chain opened an order. None for a replica of this provider's own
+    /// that has to be made again: then the holders are looked up.
+    pub sources: Option<Vec<(AccountId, Vec<u8>)>>,
+}
+
+/// A fault that the chain does not know of yet: the replica is not whole, and nothing is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The replica.
+    pub replica: ReplicaId,
+    /// The tick of its next audit.
+    pub due: Tick,
+}
+
+/// A root to be committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// The replica.
     pub replica: ReplicaId,
@@ -73,6 +100,8 @@ pub struct Commit {
     pub ticket: Seed,
     /// The root.
     pub comm_r: Commitment,
+    /// Who may have served the data, if it was made for a repair order.
+    pub sources: Option<Vec<AccountId>>,
 }
 
 /// What a proof is about. Every proof is checked against it before it is handed in: the chain holds a wrong one against its
@@ -124,6 +153,8 @@ pub struct Audit {
 pub struct Plan {
     /// To be received.
     pub expect: Vec<Expect>,
+    /// To be fetched from other holders.
+    pub repair: Vec<Repair>,
     /// To be sealed.
     pub seal: Vec<Seal>,
     /// To be committed.
@@ -132,7 +163,9 @@ pub struct Plan {
     pub prove_seal: Vec<ProveSeal>,
     /// Audits to be answered.
     pub audits: Vec<Audit>,
-    /// Replicas that the chain counts on and that are not on this disk: nothing can be done for them here.
+    /// Faults to be reported.
+    pub faults: Vec<Fault>,
+    /// Replicas that the chain counts on and that are not whole on this disk.
     pub lost: Vec<ReplicaId>,
 }
 
@@ -175,6 +208,7 @@ pub fn plan(identity: &Identity, duties: &[Duty], held: &HashMap<ReplicaId, Held
             Some(here) => present(&mut plan, duty, class, identity.key(duty), here.local, now),
         }
     }
+    plan.repair.sort_by_key(|repair| (repair.deadline, repair.replica));
     plan.seal.sort_by_key(|seal| (seal.deadline, seal.replica));
     plan.prove_seal.sort_by_key(|prove| (prove.deadline, prove.replica));
     plan.audits.sort_by_key(|audit| (audit.harm, audit.replica));
@@ -183,14 +217,26 @@ pub fn plan(identity: &Identity, duties: &[Duty], held: &HashMap<ReplicaId, Held
 
 /// Nothing of the duty's data is here.
 fn absent(plan: &mut Plan, duty: &Duty, class: SizeClass, replaces: bool) {
-    match duty.task {
-        Task::Commit { .. } => {
-            plan.expect.push(Expect { replica: duty.replica, comm_d: duty.comm_d, class, replaces });
-        }
+    plan.expect.push(Expect { replica: duty.replica, comm_d: duty.comm_d, class, replaces });
+    incomplete(plan, duty, class);
+}
+
+/// Data is missing that does not come by itself.
+fn incomplete(plan: &mut Plan, duty: &Duty, class: SizeClass) {
+    let (deadline, sources) = match &duty.task {
+        // A client brings it.
+        Task::Commit { .. } => return,
+        Task::Repair { deadline, sources } => (*deadline, Some(sources.clone())),
         Task::AwaitSealCheck | Task::ProveSeal { .. } | Task::Keep { .. } | Task::Audit { .. } => {
             plan.lost.push(duty.replica);
+            if let Task::Keep { due } = duty.task {
+                plan.faults.push(Fault { replica: duty.replica, due });
+            }
+            // It has to be there already: before everything else.
+            (0, None)
         }
-    }
+    };
+    plan.repair.push(Repair { replica: duty.replica, ticket: duty.ticket, class, deadline, sources });
 }
 
 /// The duty's data is here.
@@ -201,7 +247,7 @@ fn present(plan: &mut Plan, duty: &Duty, class: SizeClass, key: ReplicaKey, loca
         // root that was committed, if one was.
         Local::Received | Local::Sealed(..) => {
             let deadline = match duty.task {
-                Task::Commit { deadline } => deadline,
+                Task::Commit { deadline } | Task::Repair { deadline, .. } => deadline,
                 // It has to be there already: before everything else.
                 _ => 0,
             };
@@ -209,15 +255,23 @@ fn present(plan: &mut Plan, duty: &Duty, class: SizeClass, key: ReplicaKey, loca
             return;
         }
         Local::Sealing(_) => return,
-        Local::Receiving => {
-            if !matches!(duty.task, Task::Commit { .. }) {
-                plan.lost.push(duty.replica);
+        Local::Receiving => return incomplete(plan, duty, class),
+        Local::Damaged => {
+            if let Task::Commit { deadline } = duty.task {
+                // Rotted before it was committed: the client has gone, other holders may have come.
+                let (replica, ticket) = (duty.replica, duty.ticket);
+                plan.repair.push(Repair { replica, ticket, class, deadline, sources: None });
             }
-            return;
+            return incomplete(plan, duty, class);
         }
     };
-    if matches!(duty.task, Task::Commit { .. }) {
-        plan.commit.push(Commit { replica: duty.replica, ticket: duty.ticket, comm_r });
+    let sources = match &duty.task {
+        Task::Commit { .. } => Some(None),
+        Task::Repair { sources, .. } => Some(Some(sources.iter().map(|(account, _)| account.clone()).collect())),
+        _ => None,
+    };
+    if let Some(sources) = sources {
+        plan.commit.push(Commit { replica: duty.replica, ticket: duty.ticket, comm_r, sources });
         return;
     }
     if duty.comm_r != Some(comm_r) {
@@ -235,7 +289,7 @@ fn present(plan: &mut Plan, duty: &Duty, class: SizeClass, key: ReplicaKey, loca
             let harm = if late { grace_ends } else { deadline };
             plan.audits.push(Audit { replica: duty.replica, subject, due, seed, harm, late });
         }
-        Task::Commit { .. } | Task::AwaitSealCheck | Task::Keep { .. } => {}
+        Task::Commit { .. } | Task::Repair { .. } | Task::AwaitSealCheck | Task::Keep { .. } => {}
     }
 }
 
@@ -263,6 +317,8 @@ pub enum Sent {
     ProveSeal(ReplicaId, Seed),
     /// An answer to an audit of a seed.
     Audit(ReplicaId, Seed),
+    /// A report of a fault before the audit of a tick.
+    Report(ReplicaId, Tick),
     /// A heartbeat.
     Heartbeat,
 }

@@ -4,17 +4,20 @@
 //! best block ─┐
 //! wake-up ────┼─► read duties and store ─► plan ─► audits ─► seal checks ─► commitments ─► heartbeat
 //! (upload or  │   (blocking thread)                 └► registration      └► expect     └► sealing threads
-//!  seal done) │
+//!  seal done) │                                       └► repair: fetch from other holders
 //! final block ┴─► retire what is no duty any more
 //! ```
-//! One thing at a time, the most urgent first; only sealing and serving run beside it. A round that takes longer than a
+//! One thing at a time, the most urgent first; only sealing, repair, scrubbing and serving run beside it. A round that takes longer than a
 //! block skips blocks, never queues them.
 
 use crate::{
     address,
     chain::{At, Block, Chain, NodeChain},
     config::Config,
-    flows::{self, register::Registrar, seal::Sealer, serve::TransferBackend, Context, FlowError},
+    flows::{
+        self, register::Registrar, repair::Repairer, scrub::Scrubber, seal::Sealer, serve::TransferBackend, Context,
+        FlowError,
+    },
     mark::{Mark, MarkError},
     metrics::{microtickets, Metrics},
     plan::{orphans, plan, Held, Identity, Local, Plan, Sent, SentLog},
@@ -29,11 +32,14 @@ use sp_api::ProvideRuntimeApi;
 use sp_blockchain::HeaderBackend;
 use sp_keystore::KeystorePtr;
 use station_client_shard_store::{LocalState, Store, Usage};
-use station_client_transfer::server::Backend;
+use station_client_transfer::{
+    client::{NetworkWire, Peer},
+    server::Backend,
+};
 use station_porep::{ReplicaKey, SizeClass};
 use station_primitives::{
-    api::{Duty, ProviderInfo, StationApi, Task},
-    AccountId, Hash, Nonce, ReplicaId, Tick, Timing,
+    api::{Duty, ProviderInfo, StationApi, Summary, Task},
+    AccountId, BlockNumber, Hash, Nonce, ReplicaId, Timing,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -53,6 +59,8 @@ const EXPECTS_A_ROUND: usize = 64;
 const SUBMISSIONS_A_ROUND: usize = 128;
 /// What is due is handed in a slot's share after the block that makes it due: time for that block to reach everybody.
 const SETTLE_SHARE: u64 = 5;
+/// Faults of fewer replicas than this are reported at once, whatever share of all they are.
+const FEW_FAULTS: usize = 4;
 /// Final blocks between two looks for what is to be retired.
 const RETIRE_EVERY: u32 = 4;
 
@@ -97,13 +105,14 @@ pub struct Worker<C> {
     network: Arc<dyn NetworkService>,
     mark: Arc<Mark>,
     sealer: Arc<Sealer>,
+    repairer: Arc<Repairer>,
 }
 
 /// All that one round looks at, of one block.
 struct Snapshot {
     best: At,
     timing: Timing,
-    tick: Tick,
+    summary: Summary,
     entry: Option<ProviderInfo>,
     duties: Vec<Duty>,
     held: HashMap<ReplicaId, Held>,
@@ -118,6 +127,8 @@ struct Memory {
     lost: HashSet<ReplicaId>,
     orphans: Vec<ReplicaId>,
     retired_at: u32,
+    /// The block since which most replicas have not been whole.
+    wreck_since: Option<BlockNumber>,
 }
 
 impl<C> Worker<C>
@@ -139,6 +150,9 @@ where
         let mark = Arc::new(Mark::open(Path::new(&store_dir), genesis)?);
         let metrics = Metrics::new(registry.as_ref())?;
         let sealer = Sealer::new(config.seal_threads());
+        // Over the node's own connections: no second port, and the same identity that others know.
+        let wire = NetworkWire::new(network.clone(), &genesis.0);
+        let repairer = Repairer::new(Arc::new(Peer::over(wire, flows::repair::options())));
         let context = Context {
             chain: Arc::new(chain),
             store,
@@ -148,7 +162,7 @@ where
             metrics,
             wake: Arc::new(Notify::new()),
         };
-        Ok(Self { client, context, network, mark, sealer })
+        Ok(Self { client, context, network, mark, sealer, repairer })
     }
 
     /// The provider's account.
@@ -163,8 +177,16 @@ where
 
     /// Work until the node stops.
     pub async fn run(self) {
-        let Self { client, context, network, mark, sealer } = self;
-        let _stop_sealing = StopOnDrop(sealer.clone());
+        let Self { client, context, network, mark, sealer, repairer } = self;
+        let _stop_working = StopOnDrop(sealer.clone(), repairer.clone());
+        let _scrubber = match Scrubber::start(context.clone()) {
+            Ok(scrubber) => Some(scrubber),
+            Err(error) => {
+                tracing::error!(target: crate::LOG, %error, "no thread to scrub on: rot is found by audits only");
+                None
+            }
+        };
+        let parts = Parts { context: &context, network: &*network, mark: &mark, sealer: &sealer, repairer: &repairer };
         tracing::info!(
             target: crate::LOG, account = %context.account(), capacity = context.config.capacity,
             seal_threads = context.config.seal_threads(), "provider's worker started"
@@ -175,7 +197,7 @@ where
             let mut memory = Memory::default();
             loop {
                 let live = *changed.borrow_and_update();
-                let again = match round(&context, &*network, &mark, &sealer, &mut memory, live).await {
+                let again = match round(&parts, &mut memory, live).await {
                     Ok(again) => again,
                     Err(error) => {
                         tracing::warn!(target: crate::LOG, %error, "a round failed; the next block starts another");
@@ -222,18 +244,15 @@ where
 }
 
 /// One round. Returns after which pause to come again without a new block. Without `live`, the node is still catching up:
-/// what it knows to be due is settled already, and nothing is handed in.
-async fn round(
-    context: &Context,
-    network: &dyn NetworkService,
-    mark: &Arc<Mark>,
-    sealer: &Arc<Sealer>,
-    memory: &mut Memory,
-    live: bool,
-) -> Result<Option<Duration>, FlowError> {
-    let Snapshot { best, timing, tick, entry, duties, held, usage } = context.blocking(snapshot).await??;
-    let plan = plan(&context.identity, &duties, &held, tick);
+/// what it knows to be due is settled already; nothing is handed in, and
+/// nothing fetched.
+async fn round(parts: &Parts<'_>, memory: &mut Memory, live: bool) -> Result<Option<Duration>, FlowError> {
+    let Parts { context, network, mark, sealer, repairer } = *parts;
+    let Snapshot { best, timing, summary, entry, duties, held, usage } = context.blocking(snapshot).await??;
+    let mut plan = plan(&context.identity, &duties, &held, summary.tick);
+    hold_back(memory, &mut plan, duties.len(), best.number, &timing);
     report(context, memory, entry.as_ref(), &held, &usage, &plan);
+    context.metrics.orders.set(summary.orders);
     memory.sent.retain(&due(&plan));
 
     let beat = entry.as_ref().is_some_and(|entry| flows::heartbeat::is_due(entry, &timing, best.number));
@@ -245,13 +264,17 @@ async fn round(
     sealer.retain(&keys);
     let (waiting, again) = sealer.offer(context, &plan.seal, &coming(&duties, &held));
     context.metrics.seal_queue.set(u64::try_from(waiting).unwrap_or(u64::MAX));
+    if live {
+        let making = repairer.offer(context, &plan.repair);
+        context.metrics.repairs.set(u64::try_from(making).unwrap_or(u64::MAX));
+    }
 
     memory.orphans = orphans(&duties, &held);
     retire(context, mark, memory).await?;
 
     if live {
         let address = address::declared(network, context.config.address.as_deref());
-        warn("registration", memory.registrar.run(context, best, entry.as_ref(), address).await);
+        warn("registration", memory.registrar.run(context, mark, best, entry.as_ref(), address).await);
     }
     Ok(if more { Some(Duration::ZERO) } else { again })
 }
@@ -267,6 +290,7 @@ fn snapshot(context: &Context) -> Result<Snapshot, FlowError> {
             LocalState::Received => Local::Received,
             LocalState::Sealing { key } => Local::Sealing(key),
             LocalState::Sealed { key, comm_r } => Local::Sealed(key, comm_r),
+            LocalState::Damaged { .. } => Local::Damaged,
         };
         (entry.replica, Held { comm_d: entry.comm_d, local })
     });
@@ -279,7 +303,7 @@ fn snapshot(context: &Context) -> Result<Snapshot, FlowError> {
     Ok(Snapshot {
         best,
         timing: chain.timing(best.hash)?,
-        tick: chain.tick(best.hash)?,
+        summary: chain.summary(best.hash)?,
         entry,
         duties,
         held,
@@ -292,7 +316,27 @@ fn due(plan: &Plan) -> HashSet<Sent> {
     let audits = plan.audits.iter().map(|audit| Sent::Audit(audit.replica, audit.seed));
     let checks = plan.prove_seal.iter().map(|job| Sent::ProveSeal(job.replica, job.seed));
     let commits = plan.commit.iter().map(|job| Sent::Commit(job.replica, job.ticket));
-    audits.chain(checks).chain(commits).chain([Sent::Heartbeat]).collect()
+    let faults = plan.faults.iter().map(|fault| Sent::Report(fault.replica, fault.due));
+    audits.chain(checks).chain(commits).chain(faults).chain([Sent::Heartbeat]).collect()
+}
+
+/// When most of the replicas are gone at once, it is more likely a disk that is not mounted or a wrong folder than rot:
+/// reports, which cost collateral, wait for the length of a grace window. The data is fetched again meanwhile.
+fn hold_back(memory: &mut Memory, plan: &mut Plan, duties: usize, now: BlockNumber, timing: &Timing) {
+    if plan.faults.len() < FEW_FAULTS || plan.faults.len() * 2 < duties {
+        memory.wreck_since = None;
+        return;
+    }
+    let since = *memory.wreck_since.get_or_insert_with(|| {
+        tracing::error!(
+            target: crate::LOG, gone = plan.faults.len(), duties,
+            "most replicas are not on this disk: is it mounted, is --store right? They are fetched again, and reported soon"
+        );
+        now
+    });
+    if now.saturating_sub(since) < timing.grace {
+        plan.faults.clear();
+    }
 }
 
 /// Hand in what is due. Returns whether something due was left for another round.
@@ -309,13 +353,16 @@ async fn prove(context: &Context, log: &mut SentLog, best: At, timing: &Timing, 
     let checks: Vec<_> = checks.filter(|(sent, _)| log.is_due(sent, now)).take(SUBMISSIONS_A_ROUND).collect();
     let commits = plan.commit.iter().map(|job| (Sent::Commit(job.replica, job.ticket), job));
     let commits: Vec<_> = commits.filter(|(sent, _)| log.is_due(sent, now)).take(SUBMISSIONS_A_ROUND).collect();
+    let faults = plan.faults.iter().map(|job| (Sent::Report(job.replica, job.due), job));
+    let faults: Vec<_> = faults.filter(|(sent, _)| log.is_due(sent, now)).take(SUBMISSIONS_A_ROUND).collect();
     let beat = beat && log.is_due(&Sent::Heartbeat, now);
-    if audits.is_empty() && checks.is_empty() && commits.is_empty() && !beat {
+    if audits.is_empty() && checks.is_empty() && commits.is_empty() && faults.is_empty() && !beat {
         return false;
     }
     // Other nodes, the next author among them, are to know the block that makes these due.
     tokio::time::sleep(Duration::from_millis(timing.slot_ms / SETTLE_SHARE)).await;
     let all = audits.iter().map(|(sent, _)| sent).chain(checks.iter().map(|(sent, _)| sent));
+    let all = all.chain(faults.iter().map(|(sent, _)| sent));
     let earlier = log.earlier(all.chain(commits.iter().map(|(sent, _)| sent)).chain(beat.then_some(&Sent::Heartbeat)));
     if !earlier.is_empty() {
         tracing::debug!(target: crate::LOG, extrinsics = earlier.len(), "had no effect; made anew");
@@ -344,17 +391,22 @@ async fn prove(context: &Context, log: &mut SentLog, best: At, timing: &Timing, 
         let name = warn("commitment", flows::commit::commit(context, job).await);
         log.note(*sent, now, name.flatten());
     }
+    for (sent, job) in &faults {
+        let name = warn("report", flows::scrub::report(context, job).await);
+        log.note(*sent, now, name.flatten());
+    }
     if beat {
         let name = warn("heartbeat", flows::heartbeat::heartbeat(context, best).await);
         log.note(Sent::Heartbeat, now, name.flatten());
     }
-    !left.is_empty() || checks.len() == SUBMISSIONS_A_ROUND || commits.len() == SUBMISSIONS_A_ROUND
+    let full = [checks.len(), commits.len(), faults.len()].contains(&SUBMISSIONS_A_ROUND);
+    !left.is_empty() || full
 }
 
 /// The sizes of assigned replicas whose data is still to come.
 fn coming(duties: &[Duty], held: &HashMap<ReplicaId, Held>) -> HashSet<SizeClass> {
     let waiting = |duty: &&Duty| {
-        matches!(duty.task, Task::Commit { .. })
+        matches!(duty.task, Task::Commit { .. } | Task::Repair { .. })
             && held.get(&duty.replica).is_none_or(|held| held.local == Local::Receiving)
     };
     duties.iter().filter(waiting).filter_map(|duty| SizeClass::from_bytes(duty.size)).collect()
@@ -412,11 +464,12 @@ fn report(
     let count = |wanted: fn(&Local) -> bool| {
         u64::try_from(held.values().filter(|held| wanted(&held.local)).count()).unwrap_or(u64::MAX)
     };
-    let states: [(&str, u64); 5] = [
+    let states: [(&str, u64); 6] = [
         ("receiving", count(|local| matches!(local, Local::Receiving))),
         ("received", count(|local| matches!(local, Local::Received))),
         ("sealing", count(|local| matches!(local, Local::Sealing(_)))),
         ("sealed", count(|local| matches!(local, Local::Sealed(..)))),
+        ("damaged", count(|local| matches!(local, Local::Damaged))),
         ("lost", u64::try_from(plan.lost.len()).unwrap_or(u64::MAX)),
     ];
     for (state, value) in states {
@@ -433,8 +486,7 @@ fn report(
     for replica in lost.difference(&memory.lost) {
         tracing::error!(
             target: crate::LOG, %replica,
-            "the chain counts on this replica and it is not in the store: its collateral will be slashed unless the store's \
-             files come back"
+            "the chain counts on this replica and it is not whole in the store: it is made again from the other holders' data"
         );
     }
     memory.lost = lost;
@@ -454,11 +506,50 @@ fn warn<T>(flow: &'static str, result: Result<T, FlowError>) -> Option<T> {
     None
 }
 
-/// Sealing stops with the worker, so that a node that is told to stop does.
-struct StopOnDrop(Arc<Sealer>);
+/// What a round works with.
+struct Parts<'a> {
+    context: &'a Context,
+    network: &'a dyn NetworkService,
+    mark: &'a Arc<Mark>,
+    sealer: &'a Arc<Sealer>,
+    repairer: &'a Arc<Repairer>,
+}
+
+/// Sealing and repair stop with the worker, so that a node that is told to stop does.
+struct StopOnDrop(Arc<Sealer>, Arc<Repairer>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.stop();
+        self.1.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Fault;
+
+    #[test]
+    fn a_disk_that_is_not_mounted_costs_no_collateral_at_once_and_single_faults_are_reported_at_once() {
+        let timing = Timing { grace: 15, ..Timing::default() };
+        let faults = |count: u64| {
+            let replica = |deal| ReplicaId { shard: station_primitives::ShardId { deal, index: 0 }, slot: 0 };
+            let fault = |deal| Fault { replica: replica(station_primitives::DealId(deal)), due: 9 };
+            Plan { faults: (0..count).map(fault).collect(), ..Plan::default() }
+        };
+        let mut memory = Memory::default();
+        let mut left = |count: u64, duties: usize, now: BlockNumber| {
+            let mut plan = faults(count);
+            hold_back(&mut memory, &mut plan, duties, now, &timing);
+            plan.faults.len()
+        };
+        assert_eq!(left(3, 3, 100), 3, "few are few, even if they are all");
+        assert_eq!(left(9, 100, 101), 9, "a part is a part");
+        assert_eq!(left(50, 100, 102), 0, "half of a hundred");
+        assert_eq!(left(60, 100, 116), 0);
+        assert_eq!(left(60, 100, 117), 60, "still gone after the grace window");
+        assert_eq!(left(0, 100, 118), 0);
+        assert_eq!(left(60, 100, 119), 0, "another accident");
     }
 }

@@ -8,7 +8,7 @@
 //! * [`provider`]: `--provider`
 //! * [`chain_spec`]: which chain
 //! * [`chain_ops`]: Substrate's commands on the chain's database
-//! * [`units`]: sizes and amounts as people write them
+//! * [`units`]: sizes, amounts, terms and accounts as people write and read them
 
 pub mod chain_ops;
 pub mod chain_spec;

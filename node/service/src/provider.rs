@@ -10,7 +10,6 @@ use sc_network::{
     NetworkBackend,
 };
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
-use sp_core::crypto::Ss58Codec;
 use sp_keystore::KeystorePtr;
 use sp_runtime::traits::Block as BlockT;
 use station_client_shard_store::Store;
@@ -45,7 +44,7 @@ pub struct ProviderArgs {
     #[arg(long, value_name = "HEX", value_parser = parse_operator)]
     pub operator: Option<[u8; 32]>,
     /// Serve this client only (may be given several times) [default: anybody]
-    #[arg(long = "friend", value_name = "ACCOUNT", value_parser = parse_account)]
+    #[arg(long = "friend", value_name = "ACCOUNT", value_parser = units::parse_account)]
     pub friends: Vec<AccountId>,
     /// The multiaddress that clients are told [default: --public-addr, or where the node listens]
     #[arg(long, value_name = "MULTIADDR")]
@@ -56,6 +55,13 @@ pub struct ProviderArgs {
     /// Threads that seal [default: one a core]
     #[arg(long, value_name = "N")]
     pub seal_threads: Option<usize>,
+    /// How fast the data is read to find what has rotted, in bytes a second; faster where a pass would take longer than a
+    /// month
+    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = units::parse_bytes)]
+    pub scrub_rate: u64,
+    /// Register again a provider that has left
+    #[arg(long, requires = "provider")]
+    pub rejoin: bool,
 }
 
 fn parse_operator(text: &str) -> Result<[u8; 32], String> {
@@ -64,10 +70,6 @@ fn parse_operator(text: &str) -> Result<[u8; 32], String> {
         .ok()
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or_else(|| format!("'{text}' is not 32 bytes in hexadecimal"))
-}
-
-fn parse_account(text: &str) -> Result<AccountId, String> {
-    AccountId::from_ss58check(text).map_err(|_| format!("'{text}' is no account: write its SS58 address, 5…"))
 }
 
 /// What the flags ask for.
@@ -93,6 +95,8 @@ impl ProviderArgs {
         worker.address = self.announce.clone();
         worker.collateral = self.collateral;
         worker.seal_threads = self.seal_threads;
+        worker.scrub_rate = self.scrub_rate;
+        worker.rejoin = self.rejoin;
         Ok(Some(ProviderConfig { store: self.store.clone(), worker }))
     }
 }

@@ -1,6 +1,10 @@
-//! Sizes, amounts and durations as people write them.
+//! Sizes, amounts, terms and accounts as people write them, and as they read them.
+//!
+//! Tested from the `station` crate: a test binary of this one would link the SDK once more.
 
-use station_primitives::{Balance, TKT};
+use sp_core::{crypto::Ss58Codec, sr25519, Pair};
+use station_primitives::{AccountId, Balance, BlockNumber, Timing, TKT};
+use std::fmt;
 
 /// Decimals of a ticket.
 const DECIMALS: usize = 12;
@@ -63,28 +67,101 @@ pub fn parse_tkt(text: &str) -> Result<Balance, String> {
     scaled(number, TKT).ok_or_else(|| format!("'{text}' is no amount in TKT of at most {DECIMALS} decimals"))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// An account: its SS58 address, or a development URI such as `//Bob`.
+pub fn parse_account(text: &str) -> Result<AccountId, String> {
+    if text.starts_with("//") && text.len() > 2 {
+        let pair = sr25519::Pair::from_string(text, None).map_err(|_| format!("'{text}' is no key's path"))?;
+        return Ok(pair.public().into());
+    }
+    AccountId::from_ss58check(text).map_err(|_| format!("'{text}' is no account: write its SS58 address, 5…"))
+}
 
-    #[test]
-    fn sizes_are_read_exactly() {
-        assert_eq!(parse_bytes("65536"), Ok(65_536));
-        assert_eq!(parse_bytes("64 MiB"), Ok(64 << 20));
-        assert_eq!(parse_bytes("1.5GiB"), Ok(3 << 29));
-        assert_eq!(parse_bytes("2TB"), Ok(2_000_000_000_000));
-        for bad in ["", "GiB", "-1", "1.3", "1e3", "5 parsecs", "99999999999TiB", "0x10"] {
-            assert!(parse_bytes(bad).is_err(), "{bad}");
+/// An amount in TKT, without trailing zeros.
+pub struct Tkt(pub Balance);
+
+impl fmt::Display for Tkt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, rest) = (self.0 / TKT, self.0 % TKT);
+        if rest == 0 {
+            return write!(f, "{whole} TKT");
+        }
+        let digits = format!("{rest:0DECIMALS$}");
+        write!(f, "{whole}.{} TKT", digits.trim_end_matches('0'))
+    }
+}
+
+/// A size as people read it.
+pub struct Size(pub u64);
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        let Some((scale, unit)) = UNITS.iter().find(|(scale, _)| self.0 >= *scale) else {
+            return write!(f, "{} B", self.0);
+        };
+        // Hundredths, in integers: a size is exact, its display rounds down.
+        let (whole, rest) = (self.0 / scale, self.0 % scale);
+        write!(f, "{whole}.{:02} {unit}", u128::from(rest) * 100 / u128::from(*scale))
+    }
+}
+
+/// A term, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term(u64);
+
+/// A term that has more blocks than a network counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TermTooLong;
+
+impl fmt::Display for TermTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the term is longer than this network counts")
+    }
+}
+
+impl std::error::Error for TermTooLong {}
+
+impl Term {
+    /// The longest: a hundred years. More is a slip of the finger.
+    const MAX: u64 = 100 * 365 * 86_400;
+
+    /// In blocks of a network, at least one.
+    pub fn blocks(self, timing: &Timing) -> Result<BlockNumber, TermTooLong> {
+        let blocks = self.0.saturating_mul(1_000).div_ceil(timing.slot_ms.max(1)).max(1);
+        BlockNumber::try_from(blocks).map_err(|_| TermTooLong)
+    }
+}
+
+impl std::str::FromStr for Term {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || format!("'{text}' is no term: write it like 30d, 12h or 2w");
+        let unit = text.chars().last().ok_or_else(bad)?;
+        let seconds: u64 = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            'w' => 7 * 86_400,
+            'y' => 365 * 86_400,
+            _ => return Err(bad()),
+        };
+        let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| bad())?;
+        match number.checked_mul(seconds) {
+            Some(term) if term > 0 && term <= Self::MAX => Ok(Self(term)),
+            _ => Err(format!("'{text}' is no term that can be paid for: one second to 100 years")),
         }
     }
+}
 
-    #[test]
-    fn amounts_are_read_to_the_planck() {
-        assert_eq!(parse_tkt("0.01"), Ok(TKT / 100));
-        assert_eq!(parse_tkt("5 TKT"), Ok(5 * TKT));
-        assert_eq!(parse_tkt("0.000000000001"), Ok(1));
-        for bad in ["", ".", "0.0000000000001", "1 EUR", "-1", "1,5"] {
-            assert!(parse_tkt(bad).is_err(), "{bad}");
-        }
+/// Blocks as people read them.
+pub fn blocks_in_words(blocks: BlockNumber, timing: &Timing) -> String {
+    let seconds = u64::from(blocks).saturating_mul(timing.slot_ms) / 1_000;
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
     }
 }

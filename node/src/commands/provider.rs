@@ -1,5 +1,7 @@
 //! `station provider`.
 
+mod leave;
+
 use super::{
     session,
     units::{self, Size, Tkt},
@@ -18,7 +20,8 @@ Examples:
   station provider list                 who keeps data, for how much
   station provider show 5F3s…
   station provider update --price 0.02 --key provider.json
-  station provider leave                after its replicas have moved
+  station provider leave                hand the replicas over, then get the collateral back
+  station provider leave --forfeit      give them up, and their collateral, at once
 
 A node started with `station node --provider` registers by itself: register and update are for accounts whose key is not
 in a node's keystore.";
@@ -41,9 +44,9 @@ pub enum ProviderCmd {
     /// Change an entry
     #[command(after_help = EXAMPLES)]
     Update(UpdateCmd),
-    /// Leave the list and get the collateral back
+    /// Hand the replicas over, leave the list and get the collateral back
     #[command(after_help = EXAMPLES)]
-    Leave,
+    Leave(leave::LeaveCmd),
 }
 
 /// `station provider show`.
@@ -165,7 +168,7 @@ impl ProviderCmd {
             Self::Show(cmd) => cmd.run(global).await,
             Self::Register(cmd) => cmd.run(global).await,
             Self::Update(cmd) => cmd.run(global).await,
-            Self::Leave => submit(global, Call::deregister {}, "left").await,
+            Self::Leave(cmd) => cmd.run(global).await,
         }
     }
 }
@@ -185,6 +188,7 @@ async fn list(global: &Global) -> Result<(), UserError> {
     }
     for provider in &providers {
         let open = match (provider.accepting, provider.friends_only) {
+            (false, _) if provider.leaving => "leaving",
             (false, _) => "closed",
             (true, true) => "friends",
             (true, false) => "open",
@@ -229,12 +233,13 @@ impl ShowCmd {
             ("collateral", format!("{}, {} in use", Tkt(provider.collateral.0), Tkt(provider.collateral_used.0))),
             ("address", provider.multiaddr),
             ("clients", if provider.friends_only { "its friends" } else { "anybody" }.to_owned()),
-            ("accepting", provider.accepting.to_string()),
+            ("accepting", if provider.leaving { "no, it is leaving".into() } else { provider.accepting.to_string() }),
+            ("collateral is", provider.short_since.map_or("enough".into(), |block| format!("short since block {block}"))),
             ("last seen", format!("block {}", provider.last_seen)),
             ("since", format!("block {}", provider.since)),
         ];
         for (name, value) in rows {
-            println!("{name:>11}  {value}");
+            println!("{name:>13}  {value}");
         }
         Ok(())
     }

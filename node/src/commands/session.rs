@@ -2,15 +2,16 @@
 
 use crate::{cli::Global, error::UserError};
 use rpassword::prompt_password;
-use station_client_crypto::{Account, KeyError, KeyFile, KeyFileError, Link, Passphrase};
+use station_client_crypto::{Account, KeyError, KeyFile, KeyFileError, Link, Passphrase, Phrase, ShareError};
 use station_client_files::{Context, FilesError, Home, Kind};
 use station_client_rpc::client::{Client, ClientError};
 use std::{
     future::Future,
-    io::IsTerminal,
+    io::{IsTerminal, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
+use zeroize::Zeroizing;
 
 /// Where state is kept.
 const HOME: &str = "STATION_HOME";
@@ -57,7 +58,26 @@ impl From<KeyFileError> for UserError {
 
 impl From<KeyError> for UserError {
     fn from(error: KeyError) -> Self {
-        Self::usage(error)
+        match &error {
+            KeyError::Uri(_) => Self::usage(error),
+            // Words that are no phrase are no key.
+            KeyError::WordCount(_) | KeyError::UnknownWord(_) | KeyError::Checksum => {
+                Self::wrong_key(error).hint("nothing was written; check every word and their order")
+            }
+        }
+    }
+}
+
+impl From<ShareError> for UserError {
+    fn from(error: ShareError) -> Self {
+        match &error {
+            ShareError::Counts | ShareError::Malformed(_) | ShareError::Version(_) => Self::usage(error),
+            ShareError::Changed | ShareError::Inconsistent => {
+                Self::wrong_key(error).hint("nothing was written; compare the shares with what was given out")
+            }
+            ShareError::Mixed => Self::wrong_key(error).hint("nothing was written; use shares of one set only"),
+            ShareError::TooFew { .. } => Self::wrong_key(error).hint("nothing was written; ask for more of the shares"),
+        }
     }
 }
 
@@ -111,13 +131,48 @@ pub fn account(global: &Global) -> Result<Account, UserError> {
     if let Some(uri) = dev_uri(global) {
         return Ok(Account::from_dev_uri(uri)?);
     }
+    Ok(Account::from_phrase(&phrase(global)?))
+}
+
+/// The wallet's recovery phrase; asks for the passphrase if it must.
+pub fn phrase(global: &Global) -> Result<Phrase, UserError> {
+    if dev_uri(global).is_some() {
+        return Err(UserError::usage("a development account has no recovery phrase of its own"));
+    }
     let path = wallet_file(global)?;
     if !path.exists() {
         return Err(no_wallet(&path));
     }
     let file = KeyFile::read(&path)?;
     let passphrase = passphrase(&format!("Passphrase of {}: ", path.display()))?;
-    Ok(Account::from_phrase(&file.open(&passphrase)?))
+    Ok(file.open(&passphrase)?)
+}
+
+/// Where a secret is read from.
+pub enum Source<'a> {
+    /// A file.
+    File(&'a Path),
+    /// Whatever is piped into the command.
+    Stdin,
+}
+
+/// Read a secret of at most `most` bytes.
+pub fn read_secret(source: Source<'_>, most: u64) -> Result<Zeroizing<String>, UserError> {
+    let mut text = Zeroizing::new(String::new());
+    match source {
+        Source::File(path) => {
+            let named = |error: std::io::Error| {
+                let error = UserError::from(error);
+                UserError { message: format!("{}: {}", path.display(), error.message), ..error }
+            };
+            let file = std::fs::File::open(path).map_err(named)?;
+            file.take(most).read_to_string(&mut text).map_err(named)?;
+        }
+        Source::Stdin => {
+            std::io::stdin().take(most).read_to_string(&mut text)?;
+        }
+    }
+    Ok(text)
 }
 
 /// The address of the account, which needs no passphrase.

@@ -1,36 +1,32 @@
 //! `station wallet`.
 
+mod restore;
+mod shares;
+
 use super::{
     session,
     units::{self, Tkt},
 };
 use crate::{cli::Global, error::UserError};
 use clap::{Args, Subcommand};
-use rpassword::prompt_password;
 use serde_json::json;
 use sp_runtime::MultiAddress;
 use station_client_crypto::{Account, KeyFile, Phrase};
 use station_client_rpc::types::{self, Plancks};
 use station_primitives::{AccountId, Balance};
 use station_runtime::{Runtime, RuntimeCall};
-use std::{
-    io::{IsTerminal, Read},
-    path::{Path, PathBuf},
-};
-use zeroize::Zeroizing;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
   station wallet new                    a new account; write its 24 words down
-  station wallet restore                bring an account back from its words
+  station wallet restore --get DIR      bring an account back from its words, with all its files
+  station wallet shares --threshold 2 --shares 3
   station wallet balance
   station wallet transfer 5F3s… 12.5
 
 The wallet is STATION_HOME/wallet.json, or the file named with --key. Without a terminal, the passphrase comes from the
 file named in STATION_PASSPHRASE_FILE.";
-
-/// No phrase is longer: 24 words of 8 letters.
-const MAX_PHRASE: u64 = 1_024;
 
 /// `station wallet …`.
 #[derive(Debug, Subcommand)]
@@ -38,9 +34,10 @@ pub enum WalletCmd {
     /// Make a new account and show its words once
     #[command(after_help = EXAMPLES)]
     New(NewCmd),
-    /// Bring an account back from its 12 or 24 words
-    #[command(after_help = EXAMPLES)]
-    Restore(RestoreCmd),
+    /// Bring an account back from its words or shares, and with it its files
+    Restore(restore::RestoreCmd),
+    /// Split the words into recovery shares, of which some are enough
+    Shares(shares::SharesCmd),
     /// Show what an account has
     #[command(after_help = EXAMPLES)]
     Balance(BalanceCmd),
@@ -55,14 +52,6 @@ pub struct NewCmd {
     /// How many words: 12 or 24
     #[arg(long, default_value = "24", value_parser = ["12", "24"])]
     words: String,
-}
-
-/// `station wallet restore`.
-#[derive(Debug, Args)]
-pub struct RestoreCmd {
-    /// A file with the words; otherwise they are asked for, or read from stdin
-    #[arg(long, value_name = "FILE")]
-    phrase_file: Option<PathBuf>,
 }
 
 /// `station wallet balance`.
@@ -89,24 +78,36 @@ impl WalletCmd {
     pub async fn run(self, global: &Global) -> Result<(), UserError> {
         match self {
             Self::New(cmd) => cmd.run(global),
-            Self::Restore(cmd) => cmd.run(global),
+            Self::Restore(cmd) => cmd.run(global).await,
+            Self::Shares(cmd) => cmd.run(global),
             Self::Balance(cmd) => cmd.run(global).await,
             Self::Transfer(cmd) => cmd.run(global).await,
         }
     }
 }
 
-/// The place of a wallet that does not exist yet.
-fn new_place(global: &Global) -> Result<PathBuf, UserError> {
+/// Where a wallet is to be written.
+fn wallet_place(global: &Global) -> Result<PathBuf, UserError> {
     let place = session::wallet_file(global)?;
     if place.to_string_lossy().starts_with("//") {
         return Err(
             UserError::usage("a development account needs no wallet").hint("name a file with --key, or leave it out")
         );
     }
+    Ok(place)
+}
+
+/// A place that another wallet has.
+fn taken(place: &Path) -> UserError {
+    UserError::disk(format!("there is a wallet at {} already", place.display()))
+        .hint("it is never written over: name another file with --key")
+}
+
+/// The place of a wallet that does not exist yet.
+fn new_place(global: &Global) -> Result<PathBuf, UserError> {
+    let place = wallet_place(global)?;
     if place.exists() {
-        return Err(UserError::disk(format!("there is a wallet at {} already", place.display()))
-            .hint("it is never written over: name another file with --key"));
+        return Err(taken(&place));
     }
     Ok(place)
 }
@@ -133,37 +134,6 @@ impl NewCmd {
         println!("{}", phrase.words().as_str());
         eprintln!("\nwritten to {}", place.display());
         Ok(())
-    }
-}
-
-impl RestoreCmd {
-    fn run(self, global: &Global) -> Result<(), UserError> {
-        let place = new_place(global)?;
-        let text = self.read()?;
-        let phrase = Phrase::parse(&text)?;
-        write(&phrase, &place)?;
-        let address = Account::from_phrase(&phrase).address();
-        if global.json {
-            return session::print_json(&json!({ "account": address, "file": place }));
-        }
-        println!("{address}");
-        eprintln!("written to {}", place.display());
-        Ok(())
-    }
-
-    fn read(&self) -> Result<Zeroizing<String>, UserError> {
-        let mut text = Zeroizing::new(String::new());
-        if let Some(path) = &self.phrase_file {
-            let file = std::fs::File::open(path)
-                .map_err(|error| UserError::not_found(format!("{}: {error}", path.display())))?;
-            file.take(MAX_PHRASE).read_to_string(&mut text)?;
-        } else if std::io::stdin().is_terminal() {
-            let typed = prompt_password("The words, separated by spaces (they are not shown): ");
-            *text = typed.map_err(|error| UserError::disk(format!("the terminal: {error}")))?;
-        } else {
-            std::io::stdin().take(MAX_PHRASE).read_to_string(&mut text)?;
-        }
-        Ok(text)
     }
 }
 

@@ -71,7 +71,7 @@ pub fn accounts(validators: u8, providers: u8) -> Result<Vec<Account>, UserError
 }
 
 /// Writes the specification to `path`, in the raw form: no node has to run the genesis builder again.
-pub fn write_spec(path: &Path, validators: u8, accounts: &[Account]) -> Result<(), UserError> {
+pub fn write_spec(path: &Path, validators: u8, slot_ms: u64, accounts: &[Account]) -> Result<(), UserError> {
     let list = (1..=validators)
         .map(|n| {
             let uri = uri(Role::Validator, n);
@@ -87,7 +87,7 @@ pub fn write_spec(path: &Path, validators: u8, accounts: &[Account]) -> Result<(
         .map(|account| Ok((sr25519(&account.uri)?.into(), DEVELOPMENT_BALANCE)))
         .collect::<Result<Vec<_>, UserError>>()?;
     let sudo = sr25519("//Alice")?.into();
-    let patch = presets::genesis(Timing::of(Preset::Local), &list, &balances, Some(sudo));
+    let patch = presets::genesis(Timing { slot_ms, ..Timing::of(Preset::Local) }, &list, &balances, Some(sudo));
 
     let storage = build(patch.clone())?;
     let mut spec = chain_spec::from_preset(presets::LOCAL, "Grand Decentral localnet", CHAIN, ChainType::Local, patch)

@@ -1,6 +1,6 @@
 //! `DIR/localnet.json`: who is there, where, and whether it runs.
 
-use super::process;
+use super::{faults::Faults, namespaces::Bridge, process, Net};
 use crate::error::UserError;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -82,6 +82,15 @@ pub struct Node {
     pub log: PathBuf,
     /// What its process is started with, after the program's name.
     pub args: Vec<String>,
+    /// Its network namespace, if it has one.
+    #[serde(default)]
+    pub netns: Option<String>,
+    /// The file that holds the file system of its store, if it has one of its own.
+    #[serde(default)]
+    pub disk: Option<PathBuf>,
+    /// What is broken at it.
+    #[serde(default)]
+    pub faults: Faults,
 }
 
 impl Node {
@@ -114,6 +123,15 @@ pub struct Network {
     pub accounts: Vec<Account>,
     /// The nodes.
     pub nodes: Vec<Node>,
+    /// How they reach each other.
+    #[serde(default)]
+    pub net: Net,
+    /// What joins them, if each has a namespace.
+    #[serde(default)]
+    pub bridge: Option<Bridge>,
+    /// Pairs of nodes between which nothing passes.
+    #[serde(default)]
+    pub cuts: Vec<[String; 2]>,
 }
 
 impl Network {
@@ -180,7 +198,8 @@ impl Network {
         self.nodes.iter_mut().find(|node| node.name == name).ok_or(unknown)
     }
 
-    fn unknown(&self, name: &str) -> UserError {
+    /// The error for a name that no node has.
+    pub fn unknown(&self, name: &str) -> UserError {
         let names: Vec<&str> = self.nodes.iter().map(|node| node.name.as_str()).collect();
         UserError::not_found(format!("no node is called {name}")).hint(format!("there are {}", names.join(", ")))
     }

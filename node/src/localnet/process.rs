@@ -1,6 +1,6 @@
 //! The nodes' processes. A process id is used only if the process is the node's: ids are given anew.
 
-use super::network::Node;
+use super::{faults, network::Node, proxy};
 use crate::error::UserError;
 use nix::{
     errno::Errno,
@@ -9,7 +9,9 @@ use nix::{
 };
 use std::{
     fs::{self, OpenOptions},
+    net::{SocketAddr, TcpStream},
     os::unix::process::CommandExt,
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -30,22 +32,73 @@ const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether `pid` is a live process of the node: started with its base path, and no zombie.
 pub fn is_node(pid: u32, node: &Node) -> bool {
-    let Ok(command) = fs::read(format!("/proc/{pid}/cmdline")) else {
-        return false;
-    };
-    let base_path = node.base_path.to_string_lossy();
-    let its_own = command.split(|byte| *byte == 0).any(|arg| arg == base_path.as_bytes());
+    names(pid, node).is_some_and(|is_proxy| !is_proxy)
+}
+
+/// Whether `pid` is a live process that was started with the node's base path; if so, whether it is its proxy.
+fn names(pid: u32, node: &Node) -> Option<bool> {
     // A zombie's command line is empty, so there is no need to ask for its state.
-    its_own && node.args.iter().any(|arg| *arg == base_path)
+    let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let base_path = node.base_path.to_string_lossy();
+    let has = |wanted: &[u8]| command.split(|byte| *byte == 0).any(|arg| arg == wanted);
+    has(base_path.as_bytes()).then(|| has(proxy::COMMAND.as_bytes()))
 }
 
 /// Starts the node's process, detached from this one's terminal and group. Its output is appended to its log.
 pub fn spawn(node: &Node) -> Result<Child, UserError> {
+    detached(node, &faults::arguments(node), &node.log)
+}
+
+/// Starts the node's proxy, and waits until it listens.
+pub fn start_proxy(node: &Node, front: SocketAddr, behind: SocketAddr, ms: u64) -> Result<u32, UserError> {
+    let log = faults::proxy_log(node);
+    let mut child = detached(node, &proxy::args(node, front, behind, ms), &log)?;
+    let until = Instant::now() + KILL_PATIENCE;
+    while TcpStream::connect_timeout(&front, POLL).is_err() {
+        let ended = child.try_wait()?.is_some();
+        if ended || Instant::now() >= until {
+            let _ = child.kill();
+            let _ = child.wait();
+            let error = UserError::internal(format!("the proxy of {} does not listen at {front}", node.name));
+            return Err(error.hint(format!("see {}", log.display())));
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(child.id())
+}
+
+/// Ends the node's proxy, and waits until it is gone.
+pub fn end_proxy(node: &Node, pid: u32) -> Result<(), UserError> {
+    let is_proxy = || names(pid, node) == Some(true);
+    let Some(raw) = i32::try_from(pid).ok().filter(|_| is_proxy()) else { return Ok(()) };
+    // It has nothing to finish.
+    match unix::kill(Pid::from_raw(raw), UnixSignal::SIGKILL) {
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(error) => return Err(UserError::internal(format!("the proxy of {} does not end: {error}", node.name))),
+    }
+    let until = Instant::now() + KILL_PATIENCE;
+    while is_proxy() && Instant::now() < until {
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+/// Starts this program once more, where the node is.
+fn detached(node: &Node, args: &[String], log: &Path) -> Result<Child, UserError> {
     let exe = std::env::current_exe()?;
-    let log = OpenOptions::new().create(true).append(true).open(&node.log)?;
-    let mut command = Command::new(exe);
+    let log = OpenOptions::new().create(true).append(true).open(log)?;
+    let mut command = match &node.netns {
+        None => Command::new(exe),
+        // Enters and becomes the program, without a process of its own. Of util-linux, since `ip netns exec` would give
+        // the node mounts of its own, too.
+        Some(netns) => {
+            let mut command = Command::new("nsenter");
+            command.arg(format!("--net=/run/netns/{netns}")).arg("--").arg(exe);
+            command
+        }
+    };
     command
-        .args(&node.args)
+        .args(args)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)

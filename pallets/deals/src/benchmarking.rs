@@ -7,7 +7,7 @@ use frame_benchmarking::v2::*;
 use frame_support::{traits::fungible::Mutate, BoundedVec};
 use frame_system::RawOrigin;
 use station_porep::SizeClass;
-use station_primitives::{AccountId, Balance, DealId, MAX_NAMED, MAX_REPLICAS, MAX_SHARDS, TKT};
+use station_primitives::{AccountId, Balance, DealId, MAX_NAMED, MAX_REPLICAS, MAX_SHARDS, MEMO_BYTES, TKT};
 
 /// Endowment of the accounts, in plancks: enough for the largest deal.
 const ENDOWMENT: Balance = 1_000_000_000 * TKT;
@@ -23,6 +23,10 @@ fn placement() -> Placement<AccountId> {
     Placement::Chosen { providers, fallback: true }
 }
 
+fn memo() -> Memo {
+    BoundedVec::truncate_from(alloc::vec![7; usize::try_from(MEMO_BYTES).unwrap_or_default()])
+}
+
 fn shards(
     count: u32,
 ) -> BoundedVec<(station_primitives::Commitment, SizeClass), frame_support::traits::ConstU32<MAX_SHARDS>> {
@@ -32,7 +36,8 @@ fn shards(
 
 /// A deal with as many shards as there can be.
 fn largest<T: Config>(client: &AccountId) -> DealId {
-    Pallet::<T>::do_submit(client.clone(), shards(MAX_SHARDS), 3, 10, TKT, placement()).expect("the client is rich")
+    Pallet::<T>::do_submit(client.clone(), shards(MAX_SHARDS), 3, 10, TKT, placement(), memo())
+        .expect("the client is rich")
 }
 
 #[benchmarks]
@@ -44,7 +49,7 @@ mod benchmarks {
         let client = rich::<T>(whitelisted_caller());
         let replicas = u8::try_from(r).unwrap_or(MAX_REPLICAS);
         #[extrinsic_call]
-        _(RawOrigin::Signed(client), shards(s), replicas, 10, TKT, placement());
+        _(RawOrigin::Signed(client), shards(s), replicas, 10, TKT, placement(), memo());
         assert_eq!(Deals::<T>::get(DealId(0)).map(|deal| deal.shards), Some(s));
     }
 

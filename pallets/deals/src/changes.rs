@@ -1,6 +1,8 @@
 //! Extend, cancel, transfer.
 
-use crate::{ByClient, Config, Deal, Deals, Error, Event, HoldReason, Pallet, ReplicaScheduler, Shards, Totals};
+use crate::{
+    ByClient, Config, Costs, Deal, Deals, Error, Event, HoldReason, Memos, Pallet, ReplicaScheduler, Shards, Totals,
+};
 use frame_support::{
     ensure,
     traits::{
@@ -27,14 +29,12 @@ impl<T: Config> Pallet<T> {
         Ok(deal)
     }
 
-    /// What `settlements` periods of all open slots cost at most.
-    fn cost_of(id: DealId, deal: &Deal, settlements: u32) -> Result<Balance, DispatchError> {
+    /// The sum over all open slots of what `of` says of each; an error on overflow.
+    fn sum_open(id: DealId, deal: &Deal, of: impl Fn(Costs) -> Option<Balance>) -> Result<Balance, DispatchError> {
         let mut cost: Balance = 0;
         for index in 0..deal.shards {
             let Some(shard) = Shards::<T>::get(ShardId { deal: id, index }) else { continue };
-            let period = Self::costs(shard.class.bytes(), deal.max_price).period();
-            cost = period
-                .and_then(|period| period.checked_mul(Balance::from(settlements)))
+            cost = of(Self::costs(shard.class.bytes(), deal.max_price))
                 .and_then(|slot| slot.checked_mul(Balance::from(shard.open)))
                 .and_then(|shard| cost.checked_add(shard))
                 .ok_or(Error::<T>::Overflow)?;
@@ -54,7 +54,9 @@ impl<T: Config> Pallet<T> {
         let mut deal = Self::running_deal(&client, id)?;
         let total = deal.periods.checked_add(periods).ok_or(Error::<T>::BadTerm)?;
         ensure!(periods >= 1 && total <= T::MaxPeriods::get(), Error::<T>::BadTerm);
-        let added = Self::cost_of(id, &deal, periods)?;
+        // What the longer term costs more: periods, and repairs for every further REPAIR_EVERY_DAYS that it starts.
+        let before = deal.periods;
+        let added = Self::sum_open(id, &deal, |costs| costs.slot(total)?.checked_sub(costs.slot(before)?))?;
         T::Currency::hold(&HoldReason::Escrow.into(), &client, added).map_err(|_| Error::<T>::CannotAffordEscrow)?;
         let more = T::Timing::get().period.checked_mul(periods).ok_or(Error::<T>::Overflow)?;
         let expires = deal.expires.checked_add(more).ok_or(Error::<T>::Overflow)?;
@@ -73,7 +75,9 @@ impl<T: Config> Pallet<T> {
         let expires = deal.expires.min(T::Scheduler::tick().saturating_add(notice));
         Self::set_end(id, &mut deal, expires)?;
         deal.cancelled = true;
-        let kept = Self::cost_of(id, &deal, CANCEL_SETTLEMENTS)?.min(deal.escrow);
+        // No repair is paid from here on, so the reserve goes back as well.
+        let settled = Balance::from(CANCEL_SETTLEMENTS);
+        let kept = Self::sum_open(id, &deal, |costs| costs.period()?.checked_mul(settled))?.min(deal.escrow);
         let released = deal.escrow.saturating_sub(kept);
         Self::give_back(&mut deal, released)?;
         Deals::<T>::insert(id, deal);
@@ -97,6 +101,8 @@ impl<T: Config> Pallet<T> {
         }
         ByClient::<T>::remove(&client, id.sort_key());
         ByClient::<T>::insert(&to, id.sort_key(), ());
+        // It was written by the one for itself; the other can neither read it nor tell it from its own.
+        Memos::<T>::remove(id);
         deal.client = to.clone();
         Deals::<T>::insert(id, deal);
         Self::deposit_event(Event::DealTransferred { deal: id, from: client, to });

@@ -1,6 +1,6 @@
 //! How slots, shards and deals end. Each step is small; the replication pallet paces them.
 
-use crate::{ByClient, Chosen, Config, Deals, Error, Event, Pallet, Shards, Totals};
+use crate::{ByClient, Chosen, Config, Deals, Error, Event, Memos, Pallet, Shards, Totals};
 use sp_runtime::{DispatchError, DispatchResult};
 use station_primitives::{Balance, DealId, ShardId};
 
@@ -63,6 +63,7 @@ impl<T: Config> Pallet<T> {
         Self::give_back(&mut deal, released)?;
         Deals::<T>::remove(id);
         Chosen::<T>::remove(id);
+        Memos::<T>::remove(id);
         ByClient::<T>::remove(&deal.client, id.sort_key());
         Totals::<T>::mutate(|sums| sums.deals = sums.deals.saturating_sub(1));
         Self::deposit_event(Event::DealEnded { deal: id, client: deal.client, spent: deal.spent, released });

@@ -59,6 +59,17 @@ impl<T: Config> Pallet<T> {
         Ok(fee)
     }
 
+    /// Burn the client's part of the deposit for an assignment that never arrived, and count it.
+    pub fn burn_deposit(id: DealId, amount: Balance) -> Result<Balance, DispatchError> {
+        let burnt = Self::burn_from(id, amount)?;
+        Deals::<T>::mutate(id, |deal| {
+            if let Some(deal) = deal {
+                deal.late_uploads = deal.late_uploads.saturating_add(1);
+            }
+        });
+        Ok(burnt)
+    }
+
     /// Burn `amount` of the escrow.
     pub fn burn_from(id: DealId, amount: Balance) -> Result<Balance, DispatchError> {
         let mut deal = Deals::<T>::get(id).ok_or(Error::<T>::UnknownDeal)?;
@@ -80,7 +91,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    fn send(client: &AccountId, to: &AccountId, amount: Balance) -> DispatchResult {
+    pub(crate) fn send(client: &AccountId, to: &AccountId, amount: Balance) -> DispatchResult {
         if amount == 0 {
             return Ok(());
         }
@@ -104,7 +115,7 @@ impl<T: Config> Pallet<T> {
             .map(|_| ())
     }
 
-    fn book(deal: &mut Deal, amount: Balance, burnt: Balance) -> DispatchResult {
+    pub(crate) fn book(deal: &mut Deal, amount: Balance, burnt: Balance) -> DispatchResult {
         // Holds are summed by account: without this check one deal could spend another's escrow.
         deal.escrow = deal.escrow.checked_sub(amount).ok_or(Error::<T>::EscrowExhausted)?;
         deal.spent = deal.spent.saturating_add(amount);

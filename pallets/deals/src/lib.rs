@@ -15,13 +15,19 @@
 //! * **Term**: until the tick [`Deal::expires`]: an allowance for getting started and `periods` proving periods.
 //! * **Settlement**: the end of one audit of one replica, answered or not. At most `periods` a slot are paid.
 //! * **Open slot**: one that may still cost something: neither failed to the client nor ended with the deal.
+//! * **Repair reserve**: the part of a slot's escrow that pays for making a lost replica anew: one repair for every
+//!   `RepairEveryDays` of the term that has started, and never two within so many days ([`Pallet::repair_budget`]).
+//! * **Memo**: bytes that a client keeps with its deal for itself, encrypted, to find its way back to the content. Always
+//!   of one length, so that lengths of names do not show; or none.
 //!
 //! ## Lifecycle
 //!
 //! `submit_deal → (extend | transfer | cancel)* → expiry → sweep → gone`. A deal is swept by bounded work after its term;
-//! audits that fell due within the term are settled first. `cancel` sets the end two periods ahead: the running period and
-//! one more, paid as ever against proof, and no new replica is taken on. The remainder of the escrow is released with the
-//! last slot, and of a cancelled deal all but those periods at once.
+//! audits that fell due within the term are settled first. `extend` adds periods, and repairs for the days that they start.
+//! `cancel` sets the end two periods ahead: the running period and one more, paid as ever against proof, and no new replica
+//! is taken on and no repair paid. The remainder of the escrow is released with the last slot, and of a cancelled deal all
+//! but those periods at once. `transfer` gives a deal away with its escrow, and without its memo: whoever gets it could not
+//! read it.
 //!
 //! ## Money flow
 //!
@@ -36,21 +42,28 @@
 //! fee        = OnboardingFee, to the provider, with every commitment
 //! deposit    = ceil(AssignmentDeposit × bytes / GiB × seconds to commit / 3600), burnt from both sides when a first
 //!              commitment comes late
-//! escrow     = slots × (periods × (pay at max price + charge) + draws × (fee + deposit))
+//! repair     = fee + ceil(RepairServedPrice × bytes / GiB), to the new provider and the sources that served it
+//! reserve    = repair × ceil(periods / periods in RepairEveryDays)
+//! escrow     = slots × (periods × (pay at max price + charge) + draws × (fee + deposit) + reserve)
 //! ```
+//!
+//! A repair is paid out of what was slashed first, and only then out of the reserve. When a shard falls below its minimum,
+//! its client is compensated out of the slash; what it got is written down with the shard.
 //!
 //! ## Invariants (`Pallet::do_try_state`)
 //!
 //! 1. The sum of a client's escrows is what its account has on hold for them.
 //! 2. Every deal is listed under its client, and nothing else is.
 //! 3. A deal's open slots are those of its shards; shards without a deal do not exist.
+//! 4. No slot was given more for repairs than was kept for them.
+//! 5. Every memo is of the one length, and its deal exists.
 //!
 //! ## Example
 //!
 //! ```ignore
 //! // Two shards, three replicas each, for 180 periods, at no more than 0.1 TKT per GiB·day.
 //! let shards = vec![(comm_d_0, class), (comm_d_1, class)].try_into()?;
-//! Deals::submit_deal(RuntimeOrigin::signed(client), shards, 3, 180, TKT / 10, Placement::Any)?;
+//! Deals::submit_deal(RuntimeOrigin::signed(client), shards, 3, 180, TKT / 10, Placement::Any, memo)?;
 //! ```
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -63,6 +76,7 @@ mod changes;
 mod ending;
 mod escrow;
 mod queries;
+mod reserve;
 mod submission;
 mod try_state;
 mod types;
@@ -74,7 +88,7 @@ mod mock;
 mod tests;
 
 pub use pallet::*;
-pub use types::{Costs, Deal, Paid, Placement, PlacementKind, ReplicaScheduler, ShardSpec, Sums};
+pub use types::{Costs, Deal, Paid, Placement, PlacementKind, ReplicaScheduler, ShardSpec, SlotRepairs, Sums};
 pub use weights::WeightInfo;
 
 /// The log target.
@@ -92,8 +106,12 @@ pub mod pallet {
     use sp_runtime::Permill;
     use station_porep::SizeClass;
     use station_primitives::{
-        AccountId, Balance, Commitment, DealId, Hash, Price, ShardId, Tick, Timing, MAX_NAMED, MAX_SHARDS,
+        AccountId, Balance, Commitment, DealId, Hash, Price, ReplicaId, ShardId, Tick, Timing, MAX_NAMED, MAX_SHARDS,
+        MEMO_BYTES,
     };
+
+    /// What a client writes down with a deal: nothing, or exactly [`MEMO_BYTES`].
+    pub type Memo = BoundedVec<u8, ConstU32<MEMO_BYTES>>;
 
     /// The version of this pallet's storage.
     pub const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
@@ -134,6 +152,12 @@ pub mod pallet {
         /// Plancks per GiB·hour of the assignment deposit.
         #[pallet::constant]
         type AssignmentDeposit: Get<Balance>;
+        /// The most that a repair pays its sources, in plancks per GiB served.
+        #[pallet::constant]
+        type RepairServedPrice: Get<Balance>;
+        /// Days for which escrow keeps one repair of each slot, and in which it pays at most one.
+        #[pallet::constant]
+        type RepairEveryDays: Get<u32>;
         /// How often a provider is drawn for one slot before it fails to the client: the first draw and the redraws.
         #[pallet::constant]
         type MaxDraws: Get<u32>;
@@ -167,6 +191,10 @@ pub mod pallet {
     #[pallet::storage]
     pub type Chosen<T: Config> =
         StorageMap<_, Twox64Concat, DealId, BoundedVec<AccountId, ConstU32<MAX_NAMED>>, ValueQuery>;
+
+    /// What clients wrote down with their deals.
+    #[pallet::storage]
+    pub type Memos<T: Config> = StorageMap<_, Twox64Concat, DealId, Memo, ValueQuery>;
 
     /// The deals of a client, by [`DealId::sort_key`], so that a page comes in order. Numbers are given by the chain, so
     /// nobody can unbalance the trie with them.
@@ -234,6 +262,22 @@ pub mod pallet {
             /// Plancks released.
             released: Balance,
         },
+        /// The escrow paid for a repair.
+        RepairPaid {
+            /// The slot.
+            replica: ReplicaId,
+            /// Plancks paid, to the new provider and its sources.
+            amount: Balance,
+        },
+        /// A client was paid out of a slash, because a shard of it is below its minimum.
+        Compensated {
+            /// The shard.
+            shard: ShardId,
+            /// Its client.
+            client: AccountId,
+            /// Plancks paid.
+            amount: Balance,
+        },
         /// A deal is over, and what was left of its escrow was released.
         DealEnded {
             /// Its number.
@@ -258,6 +302,8 @@ pub mod pallet {
         BadTerm,
         /// The list of providers is empty, has duplicates, or is shorter than the replicas asked for without a fallback.
         BadPlacement,
+        /// A memo is empty or has exactly `MEMO_BYTES` bytes: pad it.
+        BadMemo,
         /// Price × size × term is more than there can be.
         Overflow,
         /// The account does not have the escrow free: see the quote, lower price, term or replicas.
@@ -280,11 +326,13 @@ pub mod pallet {
     impl<T: Config> Pallet<T> {
         /// Order `replicas` replicas of each shard (root and size class) for `periods` proving periods, at no more than
         /// `max_price` plancks per GiB·day and replica. The escrow is held at once; [`Event::DealSubmitted`] names the deal.
+        /// `memo` is the client's own, empty or of [`MEMO_BYTES`] bytes: everybody can read it, so encrypt it.
         #[pallet::call_index(0)]
-        #[pallet::weight(<T as Config>::WeightInfo::submit_deal(
-            u32::try_from(shards.len()).unwrap_or(u32::MAX),
-            u32::from(*replicas),
-        ))]
+        #[pallet::weight({
+            let (count, each) = (u32::try_from(shards.len()).unwrap_or(u32::MAX), u32::from(*replicas));
+            <T as Config>::WeightInfo::submit_deal(count, each).saturating_add(Pallet::<T>::deletion_weight(count, each))
+        })]
+        #[allow(clippy::too_many_arguments)]
         pub fn submit_deal(
             origin: OriginFor<T>,
             shards: BoundedVec<(Commitment, SizeClass), ConstU32<MAX_SHARDS>>,
@@ -292,9 +340,10 @@ pub mod pallet {
             periods: u32,
             max_price: Price,
             placement: Placement<AccountId>,
+            memo: Memo,
         ) -> DispatchResult {
             let client = ensure_signed(origin)?;
-            Self::do_submit(client, shards, replicas, periods, max_price, placement).map(|_| ())
+            Self::do_submit(client, shards, replicas, periods, max_price, placement, memo).map(|_| ())
         }
 
         /// Lengthen the term by `periods`, at the deal's price. The escrow for it is held at once.
@@ -319,6 +368,14 @@ pub mod pallet {
         }
     }
 
+    impl<T: Config> Pallet<T> {
+        /// What deleting a deal's records will cost, prepaid by its submission: two of each shard, one of each slot.
+        pub(crate) fn deletion_weight(shards: u32, replicas: u32) -> Weight {
+            let (shards, replicas) = (u64::from(shards), u64::from(replicas));
+            T::DbWeight::get().writes(shards.saturating_mul(replicas.saturating_add(2)))
+        }
+    }
+
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
         fn integrity_test() {
@@ -326,6 +383,7 @@ pub mod pallet {
             let shares = T::BurntShare::get().deconstruct().saturating_add(T::AdminsShare::get().deconstruct());
             assert!(shares <= Permill::one().deconstruct(), "shares are parts of a whole");
             assert!(T::MaxDraws::get() >= 1, "a slot that is never drawn never fills");
+            assert!(T::RepairEveryDays::get() >= 1, "a reserve for no time at all would be without bound");
         }
     }
 }

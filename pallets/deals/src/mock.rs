@@ -101,6 +101,8 @@ impl pallet_station_deals::Config for Test {
     type ProofCharge = ConstU128<{ economy::PROOF_CHARGE }>;
     type OnboardingFee = ConstU128<{ economy::ONBOARDING_FEE }>;
     type AssignmentDeposit = ConstU128<{ economy::ASSIGNMENT_DEPOSIT }>;
+    type RepairServedPrice = ConstU128<{ economy::REPAIR_SERVED_PRICE }>;
+    type RepairEveryDays = ConstU32<{ economy::REPAIR_EVERY_DAYS }>;
     type MaxDraws = ConstU32<{ economy::MAX_DRAWS }>;
     type MaxPeriods = ConstU32<{ economy::MAX_PERIODS }>;
     type WeightInfo = ();
@@ -148,7 +150,15 @@ pub fn submit(n: u8, classes: &[SizeClass], periods: u32) -> DealId {
     let id = pallet_station_deals::NextDeal::<Test>::get();
     let shards = (0u8..).zip(classes).map(|(i, class)| ([i; 32], *class)).collect::<Vec<_>>();
     let shards = frame_support::BoundedVec::truncate_from(shards);
-    Deals::submit_deal(RuntimeOrigin::signed(account(n)), shards, 3, periods, PRICE, Placement::Any)
-        .expect("the deal is sound");
+    Deals::submit_deal(
+        RuntimeOrigin::signed(account(n)),
+        shards,
+        3,
+        periods,
+        PRICE,
+        Placement::Any,
+        Default::default(),
+    )
+    .expect("the deal is sound");
     id
 }

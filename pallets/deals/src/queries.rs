@@ -1,6 +1,6 @@
 //! What the runtime API answers about deals. States are the replication pallet's to add.
 
-use crate::{ByClient, Config, Deal, Pallet};
+use crate::{ByClient, Config, Deal, Memos, Pallet};
 use alloc::vec::Vec;
 use station_primitives::{
     api::{DealInfo, Quote},
@@ -23,7 +23,14 @@ impl<T: Config> Pallet<T> {
             escrow: deal.escrow,
             spent: deal.spent,
             state,
+            cancelled: deal.cancelled,
+            memo: Self::memo_of(id),
         }
+    }
+
+    /// What the client wrote down with a deal; empty if it wrote nothing.
+    pub fn memo_of(id: DealId) -> Vec<u8> {
+        Memos::<T>::get(id).into_inner()
     }
 
     /// Numbers of a client's deals above `cursor`, in order.

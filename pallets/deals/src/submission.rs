@@ -1,8 +1,8 @@
 //! Submit a deal.
 
 use crate::{
-    ByClient, Chosen, Config, Costs, Deal, Deals, Error, Event, HoldReason, NextDeal, Pallet, Placement, PlacementKind,
-    ReplicaScheduler, ShardSpec, Shards, Totals,
+    ByClient, Chosen, Config, Costs, Deal, Deals, Error, Event, HoldReason, Memo, Memos, NextDeal, Pallet, Placement,
+    PlacementKind, ReplicaScheduler, ShardSpec, Shards, Totals,
 };
 use frame_support::{
     ensure,
@@ -13,7 +13,7 @@ use sp_runtime::{traits::SaturatedConversion, DispatchError, DispatchResult};
 use station_porep::SizeClass;
 use station_primitives::{
     AccountId, Balance, BlockNumber, Commitment, DealId, Price, ShardId, Tick, Timing, MAX_REPLICAS, MAX_SHARDS,
-    MIN_REPLICAS,
+    MEMO_BYTES, MIN_REPLICAS,
 };
 
 /// The fewest replicas when the chain draws the providers. Fewer ([`MIN_REPLICAS`]) only among providers that the client
@@ -30,12 +30,18 @@ pub(crate) fn start_up(timing: &Timing, largest: SizeClass) -> Tick {
         .saturating_add(timing.answer_window)
 }
 
+/// How long a memo is that is not empty.
+pub(crate) fn memo_bytes() -> usize {
+    usize::try_from(MEMO_BYTES).unwrap_or(usize::MAX)
+}
+
 impl<T: Config> Pallet<T> {
     /// The present block's number.
     pub(crate) fn now() -> BlockNumber {
         frame_system::Pallet::<T>::block_number().saturated_into()
     }
 
+    #[allow(clippy::too_many_arguments)]
     pub(crate) fn do_submit(
         client: AccountId,
         shards: BoundedVec<(Commitment, SizeClass), ConstU32<MAX_SHARDS>>,
@@ -43,10 +49,12 @@ impl<T: Config> Pallet<T> {
         periods: u32,
         max_price: Price,
         placement: Placement<AccountId>,
+        memo: Memo,
     ) -> Result<DealId, DispatchError> {
         let largest = shards.iter().map(|(_, class)| *class).max().ok_or(Error::<T>::NoShards)?;
         ensure!(periods >= 1 && periods <= T::MaxPeriods::get(), Error::<T>::BadTerm);
         Self::check_placement(&placement, replicas)?;
+        ensure!(memo.is_empty() || memo.len() == memo_bytes(), Error::<T>::BadMemo);
         let mut escrow: Balance = 0;
         let mut bytes = 0u64;
         for (_, class) in &shards {
@@ -84,11 +92,15 @@ impl<T: Config> Pallet<T> {
             cancelled: false,
             ending: false,
             open_slots,
+            late_uploads: 0,
         };
         Deals::<T>::insert(id, deal);
         ByClient::<T>::insert(&client, id.sort_key(), ());
         for (index, (comm_d, class)) in (0u32..).zip(shards) {
-            Shards::<T>::insert(ShardId { deal: id, index }, ShardSpec { comm_d, class, open: replicas });
+            Shards::<T>::insert(ShardId { deal: id, index }, ShardSpec::new(comm_d, class, replicas));
+        }
+        if !memo.is_empty() {
+            Memos::<T>::insert(id, memo);
         }
         Totals::<T>::mutate(|sums| {
             sums.deals = sums.deals.saturating_add(1);
@@ -132,6 +144,8 @@ impl<T: Config> Pallet<T> {
             pay: station_primitives::period_pay(max_price, bytes, timing.period, timing.slot_ms),
             charge: T::ProofCharge::get(),
             entry: draw.saturating_mul(Balance::from(T::MaxDraws::get())),
+            repair: Self::repair_price(bytes),
+            repair_every: (Self::repair_gap() / timing.period.max(1)).max(1),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod changes;
 mod escrow;
+mod reserve;
 mod submission;
 
 use crate::mock::*;

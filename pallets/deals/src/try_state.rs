@@ -1,6 +1,6 @@
 //! The invariants, as code.
 
-use crate::{ByClient, Config, Deals, HoldReason, Pallet, ShardSpec, Shards, Sums, Totals};
+use crate::{submission::memo_bytes, ByClient, Config, Deals, HoldReason, Memos, Pallet, Shards, Sums, Totals};
 use alloc::{collections::BTreeMap, format, string::String};
 use frame_support::traits::fungible::hold::Inspect;
 use station_primitives::{AccountId, Balance, ShardId};
@@ -18,9 +18,11 @@ impl<T: Config> Pallet<T> {
             let mut open = 0u32;
             for index in 0..deal.shards {
                 match Shards::<T>::get(ShardId { deal: id, index }) {
-                    Some(ShardSpec { open: slots, .. }) => {
-                        check(slots <= deal.replicas, "a shard has more open slots than replicas were asked for")?;
-                        open = open.saturating_add(u32::from(slots));
+                    Some(spec) => {
+                        check(spec.open <= deal.replicas, "a shard has more open slots than replicas were asked for")?;
+                        let costs = Self::costs(spec.class.bytes(), deal.max_price);
+                        check(Self::repairs_covered(&costs, &deal, &spec), "repairs cost more than was kept for them")?;
+                        open = open.saturating_add(u32::from(spec.open));
                         sums.shards = sums.shards.saturating_add(1);
                     }
                     None => check(deal.ending, "a shard is missing though the deal runs")?,
@@ -41,6 +43,11 @@ impl<T: Config> Pallet<T> {
         }
         if ByClient::<T>::iter_keys().count() != listed {
             return Err("deals: the clients' lists name deals that do not exist".into());
+        }
+        for (id, memo) in Memos::<T>::iter() {
+            if memo.len() != memo_bytes() || !Deals::<T>::contains_key(id) {
+                return Err(format!("deal {id}: a memo of {} bytes is stored, and the deal may not exist", memo.len()));
+            }
         }
         let shards = u64::try_from(Shards::<T>::iter_keys().count()).unwrap_or(u64::MAX);
         if shards != sums.shards {

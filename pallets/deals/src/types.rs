@@ -5,7 +5,9 @@ use frame_support::{traits::ConstU32, BoundedVec};
 use scale_info::TypeInfo;
 use sp_runtime::{DispatchError, DispatchResult};
 use station_porep::SizeClass;
-use station_primitives::{AccountId, Balance, BlockNumber, Commitment, DealId, Price, Tick, MAX_NAMED};
+use station_primitives::{
+    AccountId, Balance, BlockNumber, Commitment, DealId, Price, Slot, Tick, MAX_NAMED, MAX_REPLICAS,
+};
 
 /// Where replicas go.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
@@ -66,6 +68,8 @@ pub struct Deal {
     pub ending: bool,
     /// Slots that may still cost something.
     pub open_slots: u32,
+    /// First commitments that came late: each cost the client a deposit, and its providers as much.
+    pub late_uploads: u32,
 }
 
 impl Deal {
@@ -84,6 +88,33 @@ pub struct ShardSpec {
     pub class: SizeClass,
     /// Slots that may still cost something.
     pub open: u8,
+    /// What the escrow paid for repairs, by slot: an entry for each that was repaired at its cost.
+    pub repairs: BoundedVec<SlotRepairs, ConstU32<{ MAX_REPLICAS as u32 }>>,
+    /// What the client got out of slashes because this shard fell below its minimum.
+    pub compensated: Balance,
+}
+
+impl ShardSpec {
+    /// A new shard's record.
+    pub fn new(comm_d: Commitment, class: SizeClass, open: u8) -> Self {
+        Self { comm_d, class, open, repairs: BoundedVec::new(), compensated: 0 }
+    }
+
+    /// What the escrow paid for repairs of a slot.
+    pub fn repairs_of(&self, slot: Slot) -> Option<&SlotRepairs> {
+        self.repairs.iter().find(|entry| entry.slot == slot)
+    }
+}
+
+/// What the escrow paid for repairs of one slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct SlotRepairs {
+    /// The slot.
+    pub slot: Slot,
+    /// The block of the last one.
+    pub last: BlockNumber,
+    /// Plancks, in all.
+    pub spent: Balance,
 }
 
 /// What one slot of a shard may cost.
@@ -95,6 +126,10 @@ pub struct Costs {
     pub charge: Balance,
     /// Onboarding fees and assignment deposits of all draws that a slot gets.
     pub entry: Balance,
+    /// One repair: the onboarding fee of the new provider, and the bytes that its sources serve.
+    pub repair: Balance,
+    /// Periods for which one repair is kept in reserve; at least one.
+    pub repair_every: u32,
 }
 
 impl Costs {
@@ -103,9 +138,14 @@ impl Costs {
         self.pay.checked_add(self.charge)
     }
 
+    /// What is kept for repairs over `periods`: one repair for each time that [`Self::repair_every`] has started.
+    pub fn reserve(&self, periods: u32) -> Option<Balance> {
+        self.repair.checked_mul(Balance::from(periods.div_ceil(self.repair_every.max(1))))
+    }
+
     /// A slot's cost over `periods`; none on overflow.
     pub fn slot(&self, periods: u32) -> Option<Balance> {
-        self.period()?.checked_mul(Balance::from(periods))?.checked_add(self.entry)
+        self.period()?.checked_mul(Balance::from(periods))?.checked_add(self.entry)?.checked_add(self.reserve(periods)?)
     }
 }
 

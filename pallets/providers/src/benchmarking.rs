@@ -105,6 +105,14 @@ mod benchmarks {
     }
 
     #[benchmark]
+    fn leave() {
+        let who = register_one::<T>(whitelisted_caller());
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who.clone()), true);
+        assert_eq!(Providers::<T>::get(&who).map(|record| record.leaving), Some(true));
+    }
+
+    #[benchmark]
     fn heartbeat() {
         let who = register_one::<T>(AccountId::new(POINT));
         let now = Pallet::<T>::timing().heartbeat.saturating_add(10);

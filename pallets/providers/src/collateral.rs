@@ -1,13 +1,9 @@
-//! The ledger of collateral, by replica.
+//! The ledger of collateral and room, by replica. What faults cost is in `slashes`.
 
 use crate::{Config, Error, Event, HoldReason, Pallet, Provider, Providers, Totals};
 use frame_support::{
     ensure,
-    traits::{
-        fungible::hold::Mutate,
-        tokens::{Fortitude, Precision, Restriction},
-        Get,
-    },
+    traits::{fungible::hold::Mutate, tokens::Precision, Get},
 };
 use sp_runtime::{DispatchError, DispatchResult};
 use station_primitives::{AccountId, Balance, BlockNumber, GIB};
@@ -19,12 +15,11 @@ impl<T: Config> Pallet<T> {
         T::CollateralBase::get().saturating_add(scaled.div_ceil(Balance::from(GIB)))
     }
 
-    /// Lock `collateral` in all instead of what is locked now.
+    /// Lock `collateral` in all instead of what is locked now. While it is short, anything that makes it less short is
+    /// taken.
     pub(crate) fn set_collateral(who: &AccountId, record: &mut Provider, collateral: Balance) -> DispatchResult {
-        ensure!(
-            collateral >= T::MinCollateral::get() && collateral >= record.collateral_used,
-            Error::<T>::CollateralTooSmall
-        );
+        let enough = collateral >= record.collateral_used || collateral > record.collateral;
+        ensure!(collateral >= T::MinCollateral::get() && enough, Error::<T>::CollateralTooSmall);
         let reason = HoldReason::Collateral.into();
         if let Some(more) = collateral.checked_sub(record.collateral).filter(|more| *more > 0) {
             T::Currency::hold(&reason, who, more)?;
@@ -35,6 +30,7 @@ impl<T: Config> Pallet<T> {
             sums.collateral = sums.collateral.saturating_sub(record.collateral).saturating_add(collateral);
         });
         record.collateral = collateral;
+        Self::reassess(who, record);
         Ok(())
     }
 
@@ -62,9 +58,28 @@ impl<T: Config> Pallet<T> {
                 record.used = record.used.saturating_sub(bytes);
                 record.collateral_used = record.collateral_used.saturating_sub(part);
                 record.replicas = record.replicas.saturating_sub(1);
+                Self::reassess(who, record);
             }
         });
         Totals::<T>::mutate(|sums| sums.used = sums.used.saturating_sub(bytes));
+    }
+
+    /// Count an assignment that the provider did not fulfil, without taking anything.
+    pub fn note_assignment_failed(who: &AccountId) {
+        Providers::<T>::mutate(who, |record| {
+            if let Some(record) = record {
+                Self::strike(record);
+            }
+        });
+    }
+
+    /// Count an assignment that the provider fulfilled: it makes up for one that it did not.
+    pub fn note_committed(who: &AccountId) {
+        Providers::<T>::mutate(who, |record| {
+            if let Some(record) = record {
+                record.strikes.count = Self::strikes_of(record, Self::now()).saturating_sub(1);
+            }
+        });
     }
 
     /// Count the bytes of a replica that became active, or no longer is.
@@ -96,64 +111,21 @@ impl<T: Config> Pallet<T> {
         });
     }
 
-    /// Take exactly the part of one replica: `compensation` of it to `client`, the rest burnt. The room stays occupied
-    /// until [`Self::free`] is called with a part of zero.
-    ///
-    /// What the client's account cannot receive (it was reaped, and the amount is below the existential deposit) is burnt.
-    pub fn slash(
-        who: &AccountId,
-        part: Balance,
-        client: &AccountId,
-        compensation: Balance,
-    ) -> Result<Balance, DispatchError> {
-        let reason = HoldReason::Collateral.into();
-        let wanted = compensation.min(part);
-        let paid = if wanted > 0 {
-            T::Currency::transfer_on_hold(
-                &reason,
-                who,
-                client,
-                wanted,
-                Precision::Exact,
-                Restriction::Free,
-                Fortitude::Force,
-            )
-            .unwrap_or(0)
-        } else {
-            0
-        };
-        let burnt = part.saturating_sub(paid);
-        T::Currency::burn_held(&reason, who, burnt, Precision::Exact, Fortitude::Force)?;
-        Self::took(who, part, burnt, part);
-        Self::deposit_event(Event::CollateralSlashed { provider: who.clone(), amount: part, compensation: paid });
-        Ok(paid)
-    }
-
-    /// Burn an assignment deposit out of the part that the replica occupies; returns what is left of the part.
+    /// Burn an assignment deposit out of the part that the replica occupies, and count the failure; returns what is left of
+    /// the part.
     pub fn burn_deposit(who: &AccountId, part: Balance, deposit: Balance) -> Result<Balance, DispatchError> {
-        let deposit = deposit.min(part);
-        T::Currency::burn_held(&HoldReason::Collateral.into(), who, deposit, Precision::Exact, Fortitude::Force)?;
-        Self::took(who, deposit, deposit, deposit);
-        Providers::<T>::mutate(who, |record| {
-            if let Some(record) = record {
-                record.late_commitments = record.late_commitments.saturating_add(1);
-            }
+        let mut record = Providers::<T>::get(who).ok_or(Error::<T>::NotRegistered)?;
+        let deposit = deposit.min(part).min(record.collateral);
+        Self::burn(who, deposit)?;
+        record.collateral = record.collateral.saturating_sub(deposit);
+        record.collateral_used = record.collateral_used.saturating_sub(deposit);
+        Self::strike(&mut record);
+        Providers::<T>::insert(who, record);
+        Totals::<T>::mutate(|sums| {
+            sums.collateral = sums.collateral.saturating_sub(deposit);
+            sums.burnt = sums.burnt.saturating_add(deposit);
         });
         Self::deposit_event(Event::DepositBurnt { provider: who.clone(), amount: deposit });
         Ok(part.saturating_sub(deposit))
-    }
-
-    /// Book `amount` as gone from the collateral, `unoccupied` of it from what replicas occupy.
-    fn took(who: &AccountId, amount: Balance, burnt: Balance, unoccupied: Balance) {
-        Providers::<T>::mutate(who, |record| {
-            if let Some(record) = record {
-                record.collateral = record.collateral.saturating_sub(amount);
-                record.collateral_used = record.collateral_used.saturating_sub(unoccupied);
-            }
-        });
-        Totals::<T>::mutate(|sums| {
-            sums.collateral = sums.collateral.saturating_sub(amount);
-            sums.burnt = sums.burnt.saturating_add(burnt);
-        });
     }
 }

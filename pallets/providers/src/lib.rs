@@ -11,27 +11,49 @@
 //! ## Terminology
 //!
 //! * **Collateral**: a hold ([`HoldReason::Collateral`]) on the provider's account, ledgered in [`Provider::collateral`].
-//!   Each replica occupies a part of it ([`Pallet::replica_collateral`]), summed in [`Provider::collateral_used`].
+//!   Each replica needs a part of it ([`Pallet::replica_collateral`]), summed in [`Provider::collateral_used`].
+//! * **Short**: with less collateral than the parts of its replicas. Nothing is slashed for it.
+//! * **Seized**: taken by a slash and set aside for the repair that it made necessary; still on hold, no longer the
+//!   provider's ([`Seized`]).
 //! * **Operator**: a declared group. Replicas of one shard never share one.
 //! * **Heartbeat**: a signed statement, free of fees, that the node is there; draws pass over those that are silent.
+//! * **Strike**: an assignment that was not fulfilled. Each halves the weight in draws; many mean a pause. They are forgotten
+//!   one by one, with time and with assignments that are fulfilled ([`selection`]).
 //! * **Proven bytes**: those of its active replicas; they weigh in draws, declared capacity alone does not.
 //!
 //! ## Lifecycle
 //!
-//! `register → (heartbeat | update)* → deregister`, the last only with no replicas left.
+//! `register → (heartbeat | update)* → leave → deregister`, the last only with no replicas left.
+//!
+//! * `leave` is for good: nothing new is taken on, and the replication pallet hands the replicas over, each kept and paid
+//!   until another holds it. `leave { forfeit: true }` gives them up at once: each is slashed.
+//! * Collateral that a fine made short can be topped up (`update`) within `TopUpDays`. Past that, replicas are handed over until
+//!   what there is covers the rest. Both kinds are listed in [`Departures`], from which they are worked off step by step.
 //!
 //! ## Money flow
 //!
 //! Collateral is held at registration, changed by `update`, released by `deregister`. The replication pallet *reserves* a
 //! part for each replica, *frees* it when the replica ends without fault, *slashes* it on a fault (exactly that part),
-//! and *burns a deposit* out of it when a first commitment came late. Nothing is ever sent to a pot.
+//! *fines* a provider whose replica goes on, and *burns a deposit* when a first commitment came late. Nothing is ever sent to
+//! a pot. What is taken goes down one way ([`Split`]), to the planck:
+//!
+//! ```text
+//! taken  = min(part, collateral)
+//! repair = min(what the repair may cost, taken)               stays on hold, pays the new provider and the sources
+//! client = min(compensation, taken − repair)                  if its shard is below the minimum
+//! burnt  = taken − repair − client
+//! ```
+//!
+//! What a repair leaves of its share goes to the client on the same condition, or is burnt.
 //!
 //! ## Invariants (`Pallet::do_try_state`)
 //!
 //! 1. The registration list holds every provider once, and knows its place.
-//! 2. `collateral_used <= collateral`, and `collateral` is what the account has on hold for it.
+//! 2. `collateral` and what is seized are what the account has on hold; `collateral_used <= collateral` unless the record
+//!    says since when it is not.
 //! 3. `proven <= used <= capacity` is kept for what was assigned; a provider without replicas uses nothing.
 //! 4. The sums in [`Totals`] are those of the records.
+//! 5. Who leaves or is short is in [`Departures`], with its reason, and nobody else.
 //!
 //! ## Example
 //!
@@ -49,11 +71,13 @@ extern crate alloc;
 #[cfg(any(feature = "runtime-benchmarks", test))]
 mod benchmarking;
 mod collateral;
+mod departures;
 mod duty;
 mod heartbeat;
 mod queries;
 mod registration;
 pub mod selection;
+mod slashes;
 mod try_state;
 mod types;
 pub mod weights;
@@ -66,7 +90,7 @@ mod tests;
 pub use duty::duty_signed_by;
 pub use pallet::*;
 pub use registration::MAX_SEED_BLOCKS;
-pub use types::{Changes, Policy, Provider, Sums};
+pub use types::{Changes, Departure, Policy, Provider, Split, Strikes, Sums, Taken};
 pub use weights::WeightInfo;
 
 /// The log target.
@@ -120,6 +144,9 @@ pub mod pallet {
         /// Heartbeat periods after which a silent provider is passed over in draws.
         #[pallet::constant]
         type SilentAfter: Get<u32>;
+        /// Days in which collateral that has become short may be topped up.
+        #[pallet::constant]
+        type TopUpDays: Get<u32>;
         /// Weights of the calls.
         type WeightInfo: WeightInfo;
     }
@@ -148,6 +175,15 @@ pub mod pallet {
     /// that leaves.
     #[pallet::storage]
     pub type ByPlace<T: Config> = StorageMap<_, Twox64Concat, u32, AccountId>;
+
+    /// Providers whose replicas go elsewhere, each with why and from when on.
+    #[pallet::storage]
+    pub type Departures<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, Departure>;
+
+    /// What was slashed and set aside for repairs that are not over; on hold in the account of whoever lost it, registered
+    /// or not.
+    #[pallet::storage]
+    pub type Seized<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, Balance, ValueQuery>;
 
     /// Sums over all providers.
     #[pallet::storage]
@@ -217,8 +253,33 @@ pub mod pallet {
             provider: AccountId,
             /// Plancks taken in all.
             amount: Balance,
+            /// The part that is set aside for the repair.
+            repair: Balance,
             /// The part that went to the client as compensation; the rest was burnt.
             compensation: Balance,
+        },
+        /// A provider leaves for good.
+        Leaving {
+            /// Its account.
+            provider: AccountId,
+            /// Replicas that it has.
+            replicas: u32,
+            /// Whether it gives them up at once, with their collateral.
+            forfeit: bool,
+        },
+        /// A provider's collateral does not cover what its replicas need any more.
+        CollateralShort {
+            /// Its account.
+            provider: AccountId,
+            /// Plancks that are missing.
+            missing: Balance,
+            /// The block from which on its replicas are handed over, unless it has topped up.
+            until: BlockNumber,
+        },
+        /// A provider's collateral covers its replicas again.
+        CollateralRestored {
+            /// Its account.
+            provider: AccountId,
         },
         /// The provider's part of a deposit for an assignment that never arrived was burnt.
         DepositBurnt {
@@ -242,8 +303,12 @@ pub mod pallet {
         CollateralTooSmall,
         /// The address is empty or no text.
         BadMultiaddr,
-        /// There are replicas left: stop accepting (`update`), and wait for the deals to end.
+        /// There are replicas left: `leave`, and wait until they have moved.
         HasReplicas,
+        /// The provider is leaving already, and that is for good: deregister when its replicas have moved, and register again.
+        AlreadyLeaving,
+        /// More than was set aside for repairs. This should not happen: please report it.
+        NotSeized,
         /// The collateral that is free does not cover another replica.
         CollateralExhausted,
         /// The declared capacity does not hold another replica.
@@ -294,7 +359,7 @@ pub mod pallet {
             Self::do_update(who, changes)
         }
 
-        /// Leave; refused while there are replicas.
+        /// Be forgotten, and have the collateral back; refused while there are replicas.
         #[pallet::call_index(2)]
         pub fn deregister(origin: OriginFor<T>) -> DispatchResult {
             let who = ensure_signed(origin)?;
@@ -316,6 +381,14 @@ pub mod pallet {
             ensure_authorized(origin)?;
             let _ = signature;
             Self::do_heartbeat(provider, block)
+        }
+
+        /// Leave for good: take on nothing new, and have all replicas handed over, each kept and paid until another provider
+        /// holds it; then `deregister`. With `forfeit`, give them up at once, and lose their collateral.
+        #[pallet::call_index(4)]
+        pub fn leave(origin: OriginFor<T>, forfeit: bool) -> DispatchResult {
+            let who = ensure_signed(origin)?;
+            Self::do_leave(who, forfeit)
         }
     }
 }

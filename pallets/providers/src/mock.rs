@@ -61,6 +61,7 @@ impl pallet_station_providers::Config for Test {
     type CollateralPerGib = CollateralPerGib;
     type NewcomerBytes = ConstU64<{ economy::NEWCOMER_BYTES }>;
     type SilentAfter = ConstU32<{ economy::SILENT_AFTER }>;
+    type TopUpDays = ConstU32<{ economy::TOP_UP_DAYS }>;
     type WeightInfo = ();
 }
 

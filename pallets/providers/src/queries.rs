@@ -22,6 +22,8 @@ fn info(account: AccountId, record: Provider) -> ProviderInfo {
         replicas: record.replicas,
         last_seen: record.last_seen,
         since: record.since,
+        leaving: record.leaving,
+        short_since: record.short_since,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Register, change, leave.
 
 use crate::{
-    ByPlace, Changes, Clock, Config, Error, Event, Friends, HoldReason, Pallet, Policy, Provider, Providers, Totals,
+    ByPlace, Changes, Clock, Config, Departures, Error, Event, Friends, HoldReason, Pallet, Policy, Provider,
+    Providers, Strikes, Totals,
 };
 use alloc::string::{String, ToString};
 use frame_support::{
@@ -87,6 +88,9 @@ impl<T: Config> Pallet<T> {
             earned: 0,
             replicas: 0,
             late_commitments: 0,
+            leaving: false,
+            short_since: None,
+            strikes: Strikes::default(),
             last_seen: now,
             last_beat: 0,
             since: now,
@@ -99,6 +103,7 @@ impl<T: Config> Pallet<T> {
 
     pub(crate) fn do_update(who: AccountId, changes: Changes) -> DispatchResult {
         let mut record = Providers::<T>::get(&who).ok_or(Error::<T>::NotRegistered)?;
+        ensure!(!(record.leaving && changes.accepting == Some(true)), Error::<T>::AlreadyLeaving);
         if let Some(capacity) = changes.capacity {
             ensure!(capacity >= T::MinCapacity::get() && capacity >= record.used, Error::<T>::CapacityTooSmall);
             Totals::<T>::mutate(|sums| {
@@ -153,6 +158,7 @@ impl<T: Config> Pallet<T> {
         }
         Providers::<T>::remove(&who);
         Friends::<T>::remove(&who);
+        Departures::<T>::remove(&who);
         Self::deposit_event(Event::Deregistered { provider: who, released: record.collateral });
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! A draw takes a sample of the registered providers, at most [`SAMPLE`] without replacement, leaves those that cannot
 //! take the replica, and picks one of the rest by weight. All positions come from the seed, so anybody can repeat it.
 
-use crate::{ByPlace, Config, Friends, Pallet, Provider, Providers, Totals};
+use crate::{ByPlace, Config, Friends, Pallet, Provider, Providers, Strikes, Totals};
 use alloc::{collections::BTreeSet, vec::Vec};
 use frame_support::traits::Get;
 use sp_io::hashing::blake2_256;
@@ -12,6 +12,14 @@ use station_primitives::{AccountId, Balance, BlockNumber, Price, Seed, GIB};
 /// The most providers looked at in one draw: enough that a fit one is nearly always among them, few enough that a draw
 /// is a small part of a block.
 pub const SAMPLE: u32 = 32;
+
+/// The most strikes that are remembered: a weight of a thousandth, and a pause of a thousand heartbeat periods.
+pub const MOST_STRIKES: u8 = 10;
+/// Strikes from which on a provider is passed over for a while. Fewer only make it rarer: a client that never uploads looks
+/// the same from here, and must not be able to shut anybody out cheaply.
+pub const STRIKES_TO_PAUSE: u8 = 4;
+/// Heartbeat periods after which a strike is forgotten.
+pub const STRIKE_LASTS: u32 = 256;
 
 /// What a replica needs of its provider.
 #[derive(Clone, Debug)]
@@ -59,13 +67,37 @@ impl<T: Config> Pallet<T> {
         record.last_seen.saturating_add(patience) >= now
     }
 
+    /// Count one more assignment that failed.
+    pub(crate) fn strike(record: &mut Provider) {
+        let now = Self::now();
+        let count = Self::strikes_of(record, now).saturating_add(1).min(MOST_STRIKES);
+        record.strikes = Strikes { count, last: now };
+        record.late_commitments = record.late_commitments.saturating_add(1);
+    }
+
+    /// The strikes that still count: one is forgotten with every [`STRIKE_LASTS`] heartbeat periods since the last.
+    pub fn strikes_of(record: &Provider, now: BlockNumber) -> u8 {
+        let lasts = Self::timing().heartbeat.saturating_mul(STRIKE_LASTS).max(1);
+        let forgotten = now.saturating_sub(record.strikes.last) / lasts;
+        record.strikes.count.saturating_sub(u8::try_from(forgotten).unwrap_or(u8::MAX))
+    }
+
+    /// Whether a provider that keeps failing is passed over now: for `2^strikes` heartbeat periods after the last time.
+    pub fn is_paused(record: &Provider, now: BlockNumber) -> bool {
+        let strikes = Self::strikes_of(record, now);
+        let pause = Self::timing().heartbeat.saturating_mul(1u32.checked_shl(u32::from(strikes)).unwrap_or(u32::MAX));
+        strikes >= STRIKES_TO_PAUSE && now < record.strikes.last.saturating_add(pause)
+    }
+
     /// The weight with which a provider takes part in a draw; none if it cannot take the replica.
     ///
-    /// `min(free capacity, bytes that free collateral covers, 2 × proven + newcomer's bytes)`, at least one.
+    /// `min(free capacity, bytes that free collateral covers, 2 × proven + newcomer's bytes)`, halved for every strike, at
+    /// least one.
     pub fn weight_for(who: &AccountId, record: &Provider, need: &Need<'_>, now: BlockNumber) -> Option<u64> {
         let free = record.capacity.saturating_sub(record.used);
         let uncommitted = record.collateral.saturating_sub(record.collateral_used);
         let fits = record.accepting
+            && !Self::is_paused(record, now)
             && free >= need.bytes
             && record.price <= need.max_price
             && uncommitted >= Self::replica_collateral(need.bytes)
@@ -80,7 +112,8 @@ impl<T: Config> Pallet<T> {
             per_gib => u64::try_from(uncommitted.saturating_mul(Balance::from(GIB)) / per_gib).unwrap_or(u64::MAX),
         };
         let standing = record.proven.saturating_mul(2).saturating_add(T::NewcomerBytes::get());
-        Some(free.min(covered).min(standing).max(1))
+        let weight = free.min(covered).min(standing);
+        Some(weight.checked_shr(u32::from(Self::strikes_of(record, now))).unwrap_or(0).max(1))
     }
 
     /// Draw among all that are registered.

@@ -4,6 +4,7 @@ mod collateral;
 mod heartbeat;
 mod registration;
 mod selection;
+mod slashes;
 
 use crate::{mock::*, Pallet, Policy};
 use frame_support::BoundedVec;

@@ -1,8 +1,11 @@
 //! The invariants, as code.
 
-use crate::{ByPlace, Config, Friends, HoldReason, Pallet, Providers, Sums, Totals};
+use crate::{
+    selection::MOST_STRIKES, ByPlace, Config, Departures, Friends, HoldReason, Pallet, Providers, Seized, Sums, Totals,
+};
 use alloc::{format, string::String};
 use frame_support::traits::fungible::hold::Inspect;
+use station_primitives::Reason;
 
 impl<T: Config> Pallet<T> {
     /// Check every invariant of this pallet; the text says what is broken.
@@ -12,9 +15,23 @@ impl<T: Config> Pallet<T> {
         for (who, record) in Providers::<T>::iter() {
             let check = |holds: bool, what: &str| if holds { Ok(()) } else { Err(format!("provider {who:?}: {what}")) };
             check(ByPlace::<T>::get(record.place).as_ref() == Some(&who), "its place in the list is another's")?;
-            check(record.collateral_used <= record.collateral, "replicas occupy more collateral than there is")?;
+            let short = record.collateral_used > record.collateral;
+            check(
+                short == record.short_since.is_some(),
+                "its collateral is short, or not, and the record says otherwise",
+            )?;
             let held = T::Currency::balance_on_hold(&HoldReason::Collateral.into(), &who);
-            check(held == record.collateral, "the hold is not what the ledger says")?;
+            let owned = record.collateral.saturating_add(Seized::<T>::get(&who));
+            check(held == owned, "the hold is not what the ledger says")?;
+            let departure = Departures::<T>::get(&who).map(|departure| departure.reason);
+            let right = match departure {
+                None => !record.leaving && !short,
+                Some(Reason::Undercollateralized) => !record.leaving && short,
+                Some(reason) => record.leaving && matches!(reason, Reason::Leaving | Reason::LeftEarly),
+            };
+            check(right, "it goes, or stays, for no reason")?;
+            check(!(record.leaving && record.accepting), "it leaves and takes new replicas")?;
+            check(record.strikes.count <= MOST_STRIKES, "it has more strikes than are remembered")?;
             check(record.used <= record.capacity, "more bytes are assigned than it declared")?;
             check(record.proven <= record.used, "more bytes are proven than assigned")?;
             let idle = record.used == 0 && record.collateral_used == 0;
@@ -25,6 +42,17 @@ impl<T: Config> Pallet<T> {
             sums.used = sums.used.saturating_add(record.used);
             sums.proven = sums.proven.saturating_add(record.proven);
             sums.collateral = sums.collateral.saturating_add(record.collateral);
+        }
+        for (who, amount) in Seized::<T>::iter() {
+            // Of a provider that is gone, nothing else is on hold.
+            let held = T::Currency::balance_on_hold(&HoldReason::Collateral.into(), &who);
+            if amount == 0 || held < amount || (held > amount && !Providers::<T>::contains_key(&who)) {
+                return Err(format!("provider {who:?}: {amount} set aside for repairs, {held} on hold"));
+            }
+            sums.seized = sums.seized.saturating_add(amount);
+        }
+        if let Some(who) = Departures::<T>::iter_keys().find(|who| !Providers::<T>::contains_key(who)) {
+            return Err(format!("provider {who:?} goes and does not exist"));
         }
         if sums != totals {
             return Err(format!("providers: the totals are {totals:?}, the records say {sums:?}"));

@@ -18,6 +18,8 @@ pub trait WeightInfo {
     fn update() -> Weight;
     /// [`crate::Call::deregister`].
     fn deregister() -> Weight;
+    /// [`crate::Call::leave`].
+    fn leave() -> Weight;
     /// [`crate::Call::heartbeat`].
     fn heartbeat() -> Weight;
     /// Authorizing it.
@@ -39,11 +41,15 @@ impl<T: frame_system::Config> WeightInfo for CountedWeight<T> {
         T::DbWeight::get().reads_writes(5, 6)
     }
     fn update() -> Weight {
-        T::DbWeight::get().reads_writes(5, 5)
+        // And what it says about being short: the clock, and the list of those that go.
+        T::DbWeight::get().reads_writes(7, 6)
     }
     fn deregister() -> Weight {
         // As registering, and the record and place of the provider that moves up.
-        T::DbWeight::get().reads_writes(7, 9)
+        T::DbWeight::get().reads_writes(8, 10)
+    }
+    fn leave() -> Weight {
+        T::DbWeight::get().reads_writes(2, 2)
     }
     fn heartbeat() -> Weight {
         T::DbWeight::get().reads_writes(2, 1)
@@ -62,6 +68,9 @@ impl WeightInfo for () {
         micros(100)
     }
     fn deregister() -> Weight {
+        micros(100)
+    }
+    fn leave() -> Weight {
         micros(100)
     }
     fn heartbeat() -> Weight {

@@ -1,10 +1,10 @@
 //! Audits: answers, and what passes unanswered.
 
 use crate::{
-    health::Holder, Answer, Answers, Buckets, Config, CurrentTick, Error, Event, LateBuckets, OpenTicks, Pallet, Phase,
-    Places, Replica, Replicas,
+    health::Holder, Answer, Answers, Buckets, Config, CurrentTick, Error, Event, LateBuckets, OpenTicks, Orders,
+    Pallet, Phase, Places, Replica, Replicas,
 };
-use frame_support::{ensure, traits::Get};
+use frame_support::ensure;
 use pallet_station_deals::{Deals, Paid};
 use sp_runtime::{DispatchError, DispatchResult};
 use station_porep::proof::verify_audit;
@@ -75,7 +75,8 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Late and right: saved, the charge burnt, that period not paid.
+    /// Late, or reported, and right: saved, the charge burnt, that period not paid. An order that was opened for it is
+    /// cancelled, at its cost.
     fn recover(
         provider: &AccountId,
         id: ReplicaId,
@@ -83,6 +84,7 @@ impl<T: Config> Pallet<T> {
         due: Tick,
         bytes: u64,
     ) -> Result<(), DispatchError> {
+        let reported = matches!(replica.phase, Phase::Reported { .. });
         if matches!(replica.phase, Phase::Keep { .. }) {
             // The sweep has not come by yet: the miss is a fact all the same.
             Self::miss(id, replica, due, Reason::MissedAudit, bytes);
@@ -94,8 +96,12 @@ impl<T: Config> Pallet<T> {
         }
         let next = Self::go_on(id, replica, due)?;
         pallet_station_providers::Pallet::<T>::note_proven(provider, bytes, true);
-        let what = (HistoryEvent::Recovered, Some(provider.clone()), Reason::None);
+        let reason = if reported { Reason::SelfReported } else { Reason::None };
+        let what = (HistoryEvent::Recovered, Some(provider.clone()), reason);
         Self::note(id, replica.phase, Holder::Stays, Some(what));
+        if Orders::<T>::get(id).is_some_and(|order| !order.is_handover()) {
+            Self::cancel_order(id, Reason::None, Some(provider));
+        }
         Self::deposit_event(Event::ReplicaRecovered { replica: id, provider: provider.clone(), due, next });
         Ok(())
     }
@@ -140,17 +146,22 @@ impl<T: Config> Pallet<T> {
     fn miss(id: ReplicaId, replica: &mut Replica, due: Tick, reason: Reason, bytes: u64) {
         let Some(provider) = replica.provider.clone() else { return };
         Self::mark_late(id, due);
+        if matches!(replica.phase, Phase::Keep { .. }) {
+            pallet_station_providers::Pallet::<T>::note_proven(&provider, bytes, false);
+        }
         replica.phase = Phase::Late { due, wrong: reason == Reason::InvalidProof };
-        pallet_station_providers::Pallet::<T>::note_proven(&provider, bytes, false);
         let what = (HistoryEvent::Missed, Some(provider.clone()), reason);
         Self::note(id, replica.phase, Holder::Stays, Some(what));
         let grace_ends = Self::challenge(due).map_or(0, |(_, _, grace_ends)| grace_ends);
         Self::deposit_event(Event::ReplicaFaulty { replica: id, provider, due, reason, grace_ends });
+        // Orders look at the record, and this one must not look well.
+        Replicas::<T>::insert(id, replica.clone());
+        Self::open_urgent(id.shard, reason);
     }
 
     /// Sweep the ticks whose window has closed for replicas that did not answer; returns how many there were.
-    pub(crate) fn sweep_missed() -> u32 {
-        let mut left = T::SweepsPerBlock::get();
+    pub(crate) fn sweep_missed(most: u32) -> u32 {
+        let mut left = most;
         let tick = CurrentTick::<T>::get();
         let mut cursor = Places::<T>::get().missed;
         for _ in 0..=SKIPS {
@@ -174,12 +185,14 @@ impl<T: Config> Pallet<T> {
             cursor = cursor.saturating_add(1);
         }
         Places::<T>::mutate(|places| places.missed = cursor);
-        T::SweepsPerBlock::get().saturating_sub(left)
+        most.saturating_sub(left)
     }
 
     fn window_closed(id: ReplicaId, due: Tick) {
         match Replicas::<T>::get(id) {
-            Some(mut replica) if replica.phase == (Phase::Keep { due }) => {
+            Some(mut replica)
+                if replica.phase == (Phase::Keep { due }) || replica.phase == (Phase::Reported { due }) =>
+            {
                 Self::miss(id, &mut replica, due, Reason::MissedAudit, Self::bytes_of(id));
                 Replicas::<T>::insert(id, replica);
             }
@@ -190,8 +203,8 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Sweep the ticks whose grace has ended; returns how many replicas were slashed.
-    pub(crate) fn sweep_late() -> u32 {
-        let mut left = T::SweepsPerBlock::get();
+    pub(crate) fn sweep_late(most: u32) -> u32 {
+        let mut left = most;
         let tick = CurrentTick::<T>::get();
         let places = Places::<T>::get();
         let (missed, mut cursor) = (places.missed, places.late);
@@ -217,7 +230,7 @@ impl<T: Config> Pallet<T> {
             cursor = cursor.saturating_add(1);
         }
         Places::<T>::mutate(|places| places.late = cursor);
-        T::SweepsPerBlock::get().saturating_sub(left)
+        most.saturating_sub(left)
     }
 
     fn grace_ended(id: ReplicaId, due: Tick) {

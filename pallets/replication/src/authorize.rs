@@ -16,7 +16,7 @@ use pallet_station_providers::duty_signed_by;
 use sp_core::sr25519;
 use sp_runtime::traits::Hash as _;
 use station_porep::proof::SealProof;
-use station_primitives::{AccountId, Commitment, DutyStatement, Hashing, ReplicaId, Seed, Tick};
+use station_primitives::{AccountId, Accounts, Commitment, DutyStatement, Hashing, Receipt, ReplicaId, Seed, Tick};
 
 type Authorized = Result<(ValidTransaction, Weight), TransactionValidityError>;
 
@@ -36,7 +36,7 @@ fn refuse<T: Config>(error: Error<T>) -> TransactionValidityError {
 }
 
 impl<T: Config> Pallet<T> {
-    fn replica_of(provider: &AccountId, id: ReplicaId) -> Result<Replica, Error<T>> {
+    pub(crate) fn replica_of(provider: &AccountId, id: ReplicaId) -> Result<Replica, Error<T>> {
         let replica = Replicas::<T>::get(id).ok_or(Error::<T>::UnknownReplica)?;
         ensure!(replica.provider.as_ref() == Some(provider), Error::<T>::NotYourReplica);
         Ok(replica)
@@ -73,7 +73,7 @@ impl<T: Config> Pallet<T> {
         let replica = Self::replica_of(provider, id)?;
         let late = match replica.phase {
             Phase::Keep { due: open } if open == due => false,
-            Phase::Late { due: open, .. } if open == due => true,
+            Phase::Reported { due: open } | Phase::Late { due: open, .. } if open == due => true,
             _ => return Err(Error::<T>::NotDue),
         };
         let (asked, deadline, grace_ends) = Self::audit_challenge(id, due).ok_or(Error::<T>::NotDue)?;
@@ -89,12 +89,49 @@ impl<T: Config> Pallet<T> {
         replica: &ReplicaId,
         ticket: &Seed,
         comm_r: &Commitment,
+        receipt: &Receipt,
         signature: &sr25519::Signature,
     ) -> Authorized {
-        Self::commit_due(provider, *replica, ticket).map_err(refuse)?;
-        let statement = DutyStatement::Commit { replica: *replica, ticket: *ticket, comm_r: *comm_r };
+        let holder = Replicas::<T>::get(replica).and_then(|record| record.provider);
+        if holder.as_ref() == Some(provider) {
+            Self::commit_due(provider, *replica, ticket).map_err(refuse)?;
+            if *receipt != Receipt::default() {
+                return Err(refuse(Error::<T>::BadReceipt));
+            }
+        } else {
+            Self::repair_due(provider, *replica, ticket).map_err(refuse)?;
+            Self::check_receipt(*replica, receipt).map_err(refuse)?;
+        }
+        let receipt = receipt.clone();
+        let statement = DutyStatement::Commit { replica: *replica, ticket: *ticket, comm_r: *comm_r, receipt };
         Self::signed(provider, &statement, signature)?;
         Ok(Self::valid(COMMIT_PRIORITY, vec![("station/commit", replica).encode()]))
+    }
+
+    pub(crate) fn authorize_report_fault(
+        _source: TransactionSource,
+        provider: &AccountId,
+        replica: &ReplicaId,
+        due: &Tick,
+        signature: &sr25519::Signature,
+    ) -> Authorized {
+        Self::report_due(provider, *replica, *due).map_err(refuse)?;
+        Self::signed(provider, &DutyStatement::ReportFault { replica: *replica, due: *due }, signature)?;
+        Ok(Self::valid(COMMIT_PRIORITY, vec![("station/report", replica, due).encode()]))
+    }
+
+    pub(crate) fn authorize_name_sources(
+        _source: TransactionSource,
+        provider: &AccountId,
+        replica: &ReplicaId,
+        ticket: &Seed,
+        sources: &Accounts,
+        signature: &sr25519::Signature,
+    ) -> Authorized {
+        Self::naming_due(provider, *replica, ticket, sources).map_err(refuse)?;
+        let statement = DutyStatement::NameSources { replica: *replica, ticket: *ticket, sources: sources.clone() };
+        Self::signed(provider, &statement, signature)?;
+        Ok(Self::valid(COMMIT_PRIORITY, vec![("station/name", replica, ticket).encode()]))
     }
 
     pub(crate) fn authorize_prove_seal(

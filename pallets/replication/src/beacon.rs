@@ -12,6 +12,11 @@ pub(crate) fn assignment_seed(beacon: &Seed, replica: ReplicaId, draws: u8, frui
     blake2_256(&(b"station/assignment/1", beacon, replica, draws, fruitless).encode())
 }
 
+/// The seed of a draw for a repair order; `attempts` tells its draws apart.
+pub(crate) fn repair_seed(beacon: &Seed, replica: ReplicaId, attempts: u32) -> Seed {
+    blake2_256(&(b"station/repair/1", beacon, replica, attempts).encode())
+}
+
 /// The ticket of an assignment. Not the seed itself: that has decided the draw already.
 pub(crate) fn ticket(seed: &Seed) -> Seed {
     blake2_256(&(b"station/ticket/1", seed).encode())

@@ -6,7 +6,8 @@
 
 use super::*;
 use crate::{
-    Buckets, Call, CommitDeadlines, CurrentTick, DrawBeacons, Draws, OpenTick, OpenTicks, Pallet, Phase, Replicas,
+    Buckets, Call, Candidate, CurrentTick, DrawBeacons, Draws, Lane, OpenTick, OpenTicks, Orders, Pallet, Phase,
+    Replicas,
 };
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 use codec::Encode;
@@ -28,7 +29,10 @@ use station_porep::{
     tree::{inner, leaf, lemmas, Purpose},
     ReplicaKey, SizeClass,
 };
-use station_primitives::{AccountId, Balance, BlockNumber, DealId, ReplicaId, Seed, ShardId, GIB, MAX_ANSWERS, TKT};
+use station_primitives::{
+    AccountId, Balance, BlockNumber, DealId, Reason, Receipt, ReplicaId, Seed, ShardId, GIB, MAX_ANSWERS, MAX_REPLICAS,
+    TKT,
+};
 
 /// Endowment of the accounts, in plancks.
 const ENDOWMENT: Balance = 1_000_000_000 * TKT;
@@ -97,7 +101,8 @@ fn submit<T: Config>(shards: u32) -> DealId {
     <T as pallet_station_deals::Config>::Currency::set_balance(&client, ENDOWMENT);
     let list = BoundedVec::truncate_from((0..shards).map(|_| ([7; 32], SizeClass::MAX)).collect::<Vec<_>>());
     let id = pallet_station_deals::NextDeal::<T>::get();
-    pallet_station_deals::Pallet::<T>::submit_deal(RawOrigin::Signed(client).into(), list, 3, 10, TKT, Placement::Any)
+    let (origin, memo) = (RawOrigin::Signed(client).into(), Default::default());
+    pallet_station_deals::Pallet::<T>::submit_deal(origin, list, 3, 10, TKT, Placement::Any, memo)
         .expect("the client is rich");
     id
 }
@@ -114,7 +119,7 @@ fn replica_of<T: Config>(deal: DealId, index: u32) -> ReplicaId {
 /// Commit a replica and wait until its seal check is open; returns the seed.
 fn committed<T: Config>(id: ReplicaId) -> Seed {
     let ticket = Replicas::<T>::get(id).expect("assigned").ticket;
-    Pallet::<T>::do_commit(provider(), id, ticket, [1; 32]).expect("the commitment is due");
+    Pallet::<T>::do_commit(provider(), id, ticket, [1; 32], Receipt::default()).expect("the commitment is due");
     pass::<T>(Pallet::<T>::clock().seed_blocks.saturating_add(2));
     let due = Replicas::<T>::get(id).and_then(|replica| replica.phase.due()).expect("committed");
     Pallet::<T>::seal_challenge(id, due).expect("the check is open").0
@@ -219,6 +224,62 @@ fn seal_answer<T: Config>(id: ReplicaId, seed: &Seed) -> SealProof {
     SealProof { replica, data: vec![[0; 32]; lemmas(SizeClass::MAX, &checks).len()] }
 }
 
+/// A replica of the measured provider that is late, in a shard with as many seats as can be.
+fn late<T: Config>() -> ReplicaId {
+    let id = audited::<T>(1)[0];
+    let mut replica = Replicas::<T>::get(id).expect("active");
+    let due = replica.phase.due().expect("active");
+    Pallet::<T>::mark_late(id, due);
+    replica.phase = Phase::Late { due, wrong: false };
+    pallet_station_providers::Pallet::<T>::note_proven(&provider(), Pallet::<T>::bytes_of(id), false);
+    Pallet::<T>::note(id, replica.phase, crate::health::Holder::Stays, None);
+    Replicas::<T>::insert(id, replica);
+    id
+}
+
+/// The slot of a late replica, with an order that has a candidate.
+fn ordered<T: Config>() -> ReplicaId {
+    let id = late::<T>();
+    register::<T>(account("candidate", 0, 0), 99);
+    Pallet::<T>::open_order(id, Reason::MissedAudit);
+    for _ in 0..Pallet::<T>::clock().seed_blocks.saturating_add(2) {
+        pass::<T>(1);
+        if Orders::<T>::get(id).is_some_and(|order| order.candidate().is_some()) {
+            break;
+        }
+    }
+    id
+}
+
+fn candidate_of<T: Config>(id: ReplicaId) -> Candidate {
+    Orders::<T>::get(id).and_then(|order| order.candidate().cloned()).expect("one was drawn")
+}
+
+/// So many registered providers that hold the shard, as far as its record says.
+fn sources<T: Config>(id: ReplicaId, count: u32) -> Vec<AccountId> {
+    let sources = (0..count).map(|n| account("source", n, 0)).collect::<Vec<AccountId>>();
+    let mut record = Pallet::<T>::shard_record(id.shard);
+    let slots = (0..MAX_REPLICAS).filter(|slot| *slot != id.slot);
+    for (slot, source) in slots.zip(&sources) {
+        let operator = slot.saturating_add(200);
+        register::<T>(source.clone(), operator);
+        let seat = crate::Seat {
+            standing: crate::Standing::Live,
+            holder: Some((source.clone(), [operator; 32])),
+            candidate: None,
+            named: 0,
+        };
+        match record.seats.get_mut(usize::from(slot)) {
+            Some(taken) => *taken = seat,
+            None => {
+                let _ = record.seats.try_push(seat);
+            }
+        }
+    }
+    crate::ShardRecords::<T>::insert(id.shard, record);
+    sources
+}
+
 fn bad_signature() -> Option<frame_support::pallet_prelude::TransactionValidityWithRefund> {
     Some(Err(InvalidTransaction::BadProof.into()))
 }
@@ -227,21 +288,26 @@ fn bad_signature() -> Option<frame_support::pallet_prelude::TransactionValidityW
 mod benchmarks {
     use super::*;
 
+    /// The dearest: that of a repair, whose holder is late and dismissed, and whose sources are paid.
     #[benchmark]
-    fn commit() {
-        let id = replica_of::<T>(assigned::<T>(1), 0);
-        let ticket = Replicas::<T>::get(id).expect("assigned").ticket;
+    fn commit(s: Linear<0, { MAX_REPLICAS as u32 - 1 }>) {
+        let id = ordered::<T>();
+        let Candidate { provider: who, ticket, .. } = candidate_of::<T>(id);
+        let served = sources::<T>(id, s).into_iter().map(|source| (source, 1)).collect();
+        let receipt = Receipt { served: BoundedVec::truncate_from(served), ..Receipt::default() };
         #[extrinsic_call]
-        _(RawOrigin::Authorized, provider(), id, ticket, [1; 32], wrong_signature());
+        _(RawOrigin::Authorized, who, id, ticket, [1; 32], receipt, wrong_signature());
         assert_eq!(Replicas::<T>::get(id).and_then(|replica| replica.comm_r), Some([1; 32]));
     }
 
     #[benchmark]
     fn authorize_commit() {
-        let replica = replica_of::<T>(assigned::<T>(1), 0);
-        let ticket = Replicas::<T>::get(replica).expect("assigned").ticket;
-        let call =
-            Call::<T>::commit { provider: provider(), replica, ticket, comm_r: [1; 32], signature: wrong_signature() };
+        let replica = ordered::<T>();
+        let Candidate { provider, ticket, .. } = candidate_of::<T>(replica);
+        let served = sources::<T>(replica, u32::from(MAX_REPLICAS) - 1).into_iter().map(|source| (source, 1)).collect();
+        let receipt = Receipt { served: BoundedVec::truncate_from(served), ..Receipt::default() };
+        let signature = wrong_signature();
+        let call = Call::<T>::commit { provider, replica, ticket, comm_r: [1; 32], receipt, signature };
         let verdict;
         #[block]
         {
@@ -299,6 +365,63 @@ mod benchmarks {
         assert_eq!(verdict, bad_signature());
     }
 
+    #[benchmark]
+    fn report_fault() {
+        let id = audited::<T>(1)[0];
+        let mut replica = Replicas::<T>::get(id).expect("active");
+        // Its audit is not open yet, and none of the others is live: the report takes the shard below its minimum.
+        let open = replica.phase.due().expect("active");
+        Pallet::<T>::unplace(id, open);
+        let due = Pallet::<T>::admit(id, CurrentTick::<T>::get().saturating_add(1)).expect("there is room");
+        replica.phase = Phase::Keep { due };
+        Replicas::<T>::insert(id, replica);
+        #[extrinsic_call]
+        _(RawOrigin::Authorized, provider(), id, due, wrong_signature());
+        assert!(Orders::<T>::contains_key(id));
+    }
+
+    #[benchmark]
+    fn authorize_report_fault() {
+        let replica = audited::<T>(1)[0];
+        let due = CurrentTick::<T>::get().saturating_add(9);
+        Replicas::<T>::mutate(replica, |record| {
+            if let Some(record) = record {
+                record.phase = Phase::Keep { due };
+            }
+        });
+        let call = Call::<T>::report_fault { provider: provider(), replica, due, signature: wrong_signature() };
+        let verdict;
+        #[block]
+        {
+            verdict = call.authorize(TransactionSource::External);
+        }
+        assert_eq!(verdict, bad_signature());
+    }
+
+    #[benchmark]
+    fn name_sources(s: Linear<1, { MAX_REPLICAS as u32 - 1 }>) {
+        let id = ordered::<T>();
+        let Candidate { provider: who, ticket, .. } = candidate_of::<T>(id);
+        let named = BoundedVec::truncate_from(sources::<T>(id, s));
+        #[extrinsic_call]
+        _(RawOrigin::Authorized, who, id, ticket, named, wrong_signature());
+        assert_eq!(u32::try_from(candidate_of::<T>(id).named.len()), Ok(s));
+    }
+
+    #[benchmark]
+    fn authorize_name_sources() {
+        let replica = ordered::<T>();
+        let Candidate { provider, ticket, .. } = candidate_of::<T>(replica);
+        let sources = BoundedVec::truncate_from(sources::<T>(replica, u32::from(MAX_REPLICAS) - 1));
+        let call = Call::<T>::name_sources { provider, replica, ticket, sources, signature: wrong_signature() };
+        let verdict;
+        #[block]
+        {
+            verdict = call.authorize(TransactionSource::External);
+        }
+        assert_eq!(verdict, bad_signature());
+    }
+
     /// What an audit that also recomputes a label costs to verify; `prove` measures those that do not.
     #[benchmark]
     fn verify_recomputed() {
@@ -320,6 +443,7 @@ mod benchmarks {
         assert!(matches!(verdict, Err(station_porep::proof::ProofError::Data(_))), "it went to the last step");
     }
 
+    /// `on_initialize` without draws and sweeps.
     #[benchmark]
     fn begin_block() {
         register::<T>(provider(), 1);
@@ -333,6 +457,7 @@ mod benchmarks {
         assert!(crate::VrfOutputs::<T>::contains_key(next.saturating_sub(1)));
     }
 
+    /// `on_finalize`.
     #[benchmark]
     fn end_block() {
         let ids = audited::<T>(1);
@@ -347,6 +472,7 @@ mod benchmarks {
         assert!(OpenTicks::<T>::contains_key(tick));
     }
 
+    /// One first draw.
     #[benchmark]
     fn draw() {
         // More providers than a draw looks at.
@@ -363,30 +489,64 @@ mod benchmarks {
         DrawBeacons::<T>::insert(now, [3; 32]);
         #[block]
         {
-            Pallet::<T>::run_draws(now);
+            Pallet::<T>::run_draws(now, 1);
         }
         assert!(Replicas::<T>::get(id).is_some_and(|replica| replica.provider.is_some()));
     }
 
+    /// One draw for an order.
     #[benchmark]
-    fn sweep_fault() -> Result<(), BenchmarkError> {
-        // The dearest: a commitment that came late, two deposits burnt, and a redraw queued.
-        let id = replica_of::<T>(assigned::<T>(1), 0);
-        let Some(Phase::Commit { deadline }) = Replicas::<T>::get(id).map(|replica| replica.phase) else {
-            return Err(BenchmarkError::Stop("the replica is assigned"));
-        };
-        CommitDeadlines::<T>::insert(deadline, BoundedVec::truncate_from(vec![id]));
-        crate::Places::<T>::mutate(|places| places.commits = deadline);
-        let now = deadline.saturating_add(1);
-        frame_system::Pallet::<T>::set_block_number(now.saturated_into());
+    fn draw_repair() {
+        let id = late::<T>();
+        for n in 0..pallet_station_providers::selection::SAMPLE.saturating_add(8) {
+            register::<T>(account("provider", n, 0), u8::try_from(n + 100).unwrap_or_default());
+        }
+        Pallet::<T>::open_order(id, Reason::MissedAudit);
+        crate::RepairBeacons::<T>::mutate(Pallet::<T>::now(), |waiting| {
+            if let Some(waiting) = waiting {
+                waiting.beacon = Some([3; 32]);
+            }
+        });
         #[block]
         {
-            Pallet::<T>::sweep_commits(now);
+            Pallet::<T>::run_orders(Lane::Urgent, 1);
         }
-        assert_eq!(Replicas::<T>::get(id).map(|replica| replica.phase), Some(Phase::Drawing));
-        Ok(())
+        assert!(Orders::<T>::get(id).is_some_and(|order| order.candidate().is_some()));
     }
 
+    /// One miss, slash, late commitment or order that wakes; the dearest is a slash that opens an order.
+    #[benchmark]
+    fn sweep_fault() {
+        let id = late::<T>();
+        let due = Replicas::<T>::get(id).and_then(|replica| replica.phase.due()).expect("late");
+        OpenTicks::<T>::insert(due, OpenTick { challenge: Some(([0; 32], 0, 0)) });
+        crate::Places::<T>::mutate(|places| {
+            places.late = due;
+            places.missed = due.saturating_add(1);
+        });
+        #[block]
+        {
+            Pallet::<T>::sweep_late(1);
+        }
+        assert!(matches!(Replicas::<T>::get(id).map(|replica| replica.phase), Some(Phase::Vacant { .. })));
+        assert!(Orders::<T>::contains_key(id));
+    }
+
+    /// One replica of a provider that goes: one that gives up a replica at once is slashed, and an order is opened.
+    #[benchmark]
+    fn sweep_departure() {
+        let id = audited::<T>(1)[0];
+        pallet_station_providers::Pallet::<T>::leave(RawOrigin::Signed(provider()).into(), true).expect("registered");
+        let now = Pallet::<T>::now();
+        crate::Departures::<T>::put(crate::DepartureSweep { provider: provider(), after: None, covered: 0 });
+        #[block]
+        {
+            Pallet::<T>::sweep_departures(now, 1);
+        }
+        assert!(Orders::<T>::contains_key(id));
+    }
+
+    /// One slot of a deal that ends.
     #[benchmark]
     fn sweep_end() {
         let deal = assigned::<T>(1);
@@ -395,7 +555,7 @@ mod benchmarks {
         let last = ReplicaId { shard, slot: 2 };
         let replica = Replicas::<T>::get(last).expect("assigned");
         let who = replica.provider.expect("assigned");
-        Pallet::<T>::do_commit(who, last, replica.ticket, [1; 32]).expect("the commitment is due");
+        Pallet::<T>::do_commit(who, last, replica.ticket, [1; 32], Receipt::default()).expect("the commitment is due");
         pallet_station_deals::Pallet::<T>::begin_end(deal).expect("it runs");
         let mut job = crate::SweepJob::of(deal);
         while job.next != last {

@@ -1,9 +1,13 @@
 //! Draw providers for slots.
 
 use crate::{
-    beacon, buckets::SEARCH, health::Holder, ByProvider, CommitDeadlines, Config, CurrentTick, DrawBeacons, DrawJob,
-    Draws, Error, Event, Health, OpenSlots, Pallet, Phase, Places, Replica, Replicas, SweepJob, Sweeps,
+    beacon,
+    buckets::SEARCH,
+    health::{Holder, LOST_FOR_PERIODS},
+    ByProvider, CommitDeadlines, Config, CurrentTick, DrawBeacons, DrawJob, Draws, Error, Event, Health, OpenSlots,
+    Pallet, Phase, Places, Replica, Replicas, SweepJob, Sweeps,
 };
+use alloc::vec::Vec;
 use frame_support::{ensure, traits::Get};
 use pallet_station_deals::{Chosen, Deal, Deals, PlacementKind, ReplicaScheduler, ShardSpec, Shards};
 use pallet_station_providers::{selection::Need, Provider};
@@ -62,9 +66,9 @@ impl<T: Config> Pallet<T> {
             .ok_or_else(|| Error::<T>::ChainIsFull.into())
     }
 
-    /// Make the draws that are ready, at most `DrawsPerBlock`; returns how many there were.
-    pub(crate) fn run_draws(now: BlockNumber) -> u32 {
-        let mut left = T::DrawsPerBlock::get();
+    /// Make the first draws that are ready, at most `most`; returns how many there were.
+    pub(crate) fn run_draws(now: BlockNumber, most: u32) -> u32 {
+        let mut left = most;
         let mut cursor = Places::<T>::get().draws;
         for _ in 0..=SKIPS {
             if cursor > now || left == 0 {
@@ -90,7 +94,7 @@ impl<T: Config> Pallet<T> {
             cursor = cursor.saturating_add(1);
         }
         Places::<T>::mutate(|places| places.draws = cursor);
-        T::DrawsPerBlock::get().saturating_sub(left)
+        most.saturating_sub(left)
     }
 
     /// Draw for a job's slots, at most `most`; a job that is done is left with `whole` off. Returns how many there were,
@@ -124,7 +128,7 @@ impl<T: Config> Pallet<T> {
             return;
         }
         let seed = beacon::assignment_seed(beacon, id, replica.draws, replica.fruitless);
-        let assigned = Self::pick(seed, id, deal, spec)
+        let assigned = Self::find(id, &seed, deal, spec, &[])
             .and_then(|(who, provider)| Self::assign(id, &mut replica, &seed, who, provider, spec).ok());
         if assigned.is_none() {
             Self::found_nobody(id, &mut replica);
@@ -132,13 +136,27 @@ impl<T: Config> Pallet<T> {
         Replicas::<T>::insert(id, replica);
     }
 
-    fn pick(seed: Seed, id: ReplicaId, deal: &Deal, spec: &ShardSpec) -> Option<(AccountId, Provider)> {
+    /// Who is to have a replica, by this seed: nobody who holds the shard, is to hold it or lost it lately, nobody of the same
+    /// operator as one of those, and none of `tried`.
+    pub(crate) fn find(
+        id: ReplicaId,
+        seed: &Seed,
+        deal: &Deal,
+        spec: &ShardSpec,
+        tried: &[AccountId],
+    ) -> Option<(AccountId, Provider)> {
         use pallet_station_providers::Pallet as ProvidersPallet;
+        let seed = *seed;
         let record = Self::shard_record(id.shard);
-        let holders = record.seats.iter().filter_map(|seat| seat.holder.as_ref());
-        let mut excluded = record.lost.to_vec();
-        excluded.extend(holders.clone().map(|(who, _)| who.clone()));
-        let operators = holders.map(|(_, operator)| *operator).collect::<alloc::vec::Vec<_>>();
+        let recently = Self::now().saturating_sub(Self::clock().period.saturating_mul(LOST_FOR_PERIODS));
+        let mut excluded = tried.to_vec();
+        let mut operators = Vec::new();
+        let holders = record.seats.iter().flat_map(|seat| seat.holder.iter().chain(&seat.candidate));
+        let holders = holders.map(|(who, operator)| (who, operator));
+        for (who, operator) in holders.chain(record.lost_since(recently)) {
+            excluded.push(who.clone());
+            operators.push(*operator);
+        }
         let need = Need {
             client: &deal.client,
             bytes: spec.class.bytes(),
@@ -170,10 +188,7 @@ impl<T: Config> Pallet<T> {
         spec: &ShardSpec,
     ) -> DispatchResult {
         let bytes = spec.class.bytes();
-        let from = Self::now().saturating_add(Self::clock().commit_window(bytes).max(1));
-        let deadline = (from..from.saturating_add(SEARCH))
-            .find(|block| CommitDeadlines::<T>::decode_len(block).unwrap_or(0) < Self::commits_per_block())
-            .ok_or(Error::<T>::ChainIsFull)?;
+        let deadline = Self::free_deadline(Self::clock().commit_window(bytes))?;
         let collateral = pallet_station_providers::Pallet::<T>::reserve(&who, bytes)?;
         CommitDeadlines::<T>::try_append(deadline, id).map_err(|()| Error::<T>::ChainIsFull)?;
         ByProvider::<T>::insert(&who, id.sort_key(), ());
@@ -200,6 +215,21 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
+    /// The first block with room for another deadline, at least `window` blocks away.
+    fn free_deadline(window: BlockNumber) -> Result<BlockNumber, DispatchError> {
+        let from = Self::now().saturating_add(window.max(1));
+        (from..from.saturating_add(SEARCH))
+            .find(|block| CommitDeadlines::<T>::decode_len(block).unwrap_or(0) < Self::commits_per_block())
+            .ok_or_else(|| Error::<T>::ChainIsFull.into())
+    }
+
+    /// The same, and take it.
+    pub(crate) fn take_deadline(id: ReplicaId, window: BlockNumber) -> Result<BlockNumber, DispatchError> {
+        let deadline = Self::free_deadline(window)?;
+        CommitDeadlines::<T>::try_append(deadline, id).map_err(|()| Error::<T>::ChainIsFull)?;
+        Ok(deadline)
+    }
+
     fn commits_per_block() -> usize {
         usize::try_from(crate::COMMITS_PER_BLOCK).unwrap_or(usize::MAX)
     }
@@ -223,6 +253,7 @@ impl<T: Config> Pallet<T> {
 
     /// The slot fails to the client: its part of the escrow goes back.
     pub(crate) fn fail(id: ReplicaId, replica: &mut Replica, reason: Reason) {
+        let before = Self::shard_record(id.shard).state;
         replica.phase = Phase::Failed;
         match pallet_station_deals::Pallet::<T>::fail_slot(id.shard, replica.spent) {
             Ok(_) => OpenSlots::<T>::mutate(|open| *open = open.saturating_sub(1)),
@@ -230,6 +261,7 @@ impl<T: Config> Pallet<T> {
         }
         Self::note(id, replica.phase, Holder::Stays, Some((HistoryEvent::Failed, None, reason)));
         Self::deposit_event(Event::ReplicaFailed { replica: id, reason });
+        Self::say_if_lost(id.shard, before);
     }
 
     /// Draw the slot again if its draws are not used up; otherwise it fails. A deal that ends leaves it vacant.

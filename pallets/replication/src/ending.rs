@@ -4,7 +4,6 @@ use crate::{
     draws::next_slot, ByProvider, Config, CurrentTick, Event, Health, OpenSlots, Pallet, Phase, Places, Replica,
     Replicas, ShardRecords, Standing, SweepJob, Sweeps,
 };
-use frame_support::traits::Get;
 use pallet_station_deals::{Deal, Deals, ReplicaScheduler};
 use station_primitives::{DealId, Reason, ReplicaId};
 
@@ -13,8 +12,8 @@ const SKIPS: u32 = 8;
 
 impl<T: Config> Pallet<T> {
     /// Sweep deals whose term is over; returns how many slots were looked at.
-    pub(crate) fn sweep_ends() -> u32 {
-        let mut left = T::SweepsPerBlock::get();
+    pub(crate) fn sweep_ends(most: u32) -> u32 {
+        let mut left = most;
         let mut places = Places::<T>::get();
         let tick = CurrentTick::<T>::get();
         let mut skips = SKIPS;
@@ -47,7 +46,7 @@ impl<T: Config> Pallet<T> {
             now.ends = places.ends;
             now.sweep = places.sweep;
         });
-        T::SweepsPerBlock::get().saturating_sub(left)
+        most.saturating_sub(left)
     }
 
     fn begin_sweep(deal: DealId) -> Option<SweepJob> {
@@ -111,8 +110,11 @@ impl<T: Config> Pallet<T> {
             None if Self::is_seated(id) => Replica::default(),
             None => return false,
         };
+        Self::cancel_order(id, reason, None);
         match replica.phase {
-            Phase::Keep { due } | Phase::Late { due, .. } if due <= CurrentTick::<T>::get() && due <= deal.expires => {
+            Phase::Keep { due } | Phase::Reported { due } | Phase::Late { due, .. }
+                if due <= CurrentTick::<T>::get() && due <= deal.expires =>
+            {
                 return true;
             }
             Phase::Failed => {

@@ -1,43 +1,88 @@
-//! Slashes: exactly one replica's collateral, each with its reason.
+//! Faults: slashes, each of exactly one replica's collateral and with its reason, and faults that holders report themselves.
 
-use crate::{health::Holder, ByProvider, Config, Event, Pallet, Phase, Replica};
-use pallet_station_deals::Deals;
-use station_primitives::{AccountId, HistoryEvent, Reason, ReplicaId, ShardState};
+use crate::{health::Holder, ByProvider, Config, Error, Event, Orders, Pallet, Phase, Replica, Replicas};
+use frame_support::{ensure, traits::Get};
+use pallet_station_providers::Split;
+use sp_runtime::DispatchResult;
+use station_primitives::{AccountId, HistoryEvent, Reason, ReplicaId, Tick};
 
 impl<T: Config> Pallet<T> {
     /// Take the replica's collateral and the replica from its provider.
     ///
-    /// The part that stands for a replica is its repair's cost and the client's compensation, half each. With the shard
-    /// below its minimum the client gets its half; what is not needed is burnt. A slot that has never been active is drawn
-    /// again; one that has waits for a repair order.
+    /// The part that stands for a replica is its repair's cost and the client's compensation. The repair comes first; with
+    /// the shard below its minimum the client gets up to a half; what is not needed is burnt. A slot that has never been
+    /// active is drawn again; one that has gets a repair order.
     pub(crate) fn slash(id: ReplicaId, replica: &mut Replica, reason: Reason) {
         let Some(provider) = replica.provider.clone() else { return };
-        let was_active = !matches!(replica.phase, Phase::Seal { .. });
-        let vacant = Phase::Vacant { reason };
-        let next = if was_active { vacant } else { Phase::Drawing };
-        let what = (HistoryEvent::Slashed, Some(provider.clone()), reason);
-        Self::note(id, next, Holder::Loses, Some(what));
-
-        let amount = replica.collateral;
-        let below = matches!(Self::shard_record(id.shard).state, ShardState::BelowMinimum | ShardState::Lost);
-        let share = if below { amount / 2 } else { 0 };
-        let compensation = Self::take_collateral(id, &provider, amount, share);
-        replica.collateral = 0;
-        Self::dismiss(id, replica);
-        replica.phase = next;
-        Self::deposit_event(Event::ReplicaSlashed { replica: id, provider, reason, amount, compensation });
-        if !was_active {
-            Self::redraw(id, replica, reason);
+        let before = Self::shard_record(id.shard).state;
+        let first = matches!(replica.phase, Phase::Seal { .. }) && !replica.repair;
+        if matches!(replica.phase, Phase::Keep { .. }) {
+            pallet_station_providers::Pallet::<T>::note_proven(&provider, Self::bytes_of(id), false);
         }
+        replica.phase = if first { Phase::Drawing } else { Phase::Vacant { reason } };
+        let what = (HistoryEvent::Slashed, Some(provider.clone()), reason);
+        Self::note(id, replica.phase, Holder::Loses, Some(what));
+        if !first {
+            if Orders::<T>::contains_key(id) {
+                // Its holder is gone: whatever it was opened for, it is for a lost replica now.
+                Self::promote_order(id, Some(reason));
+            } else {
+                Self::open_order(id, reason);
+            }
+        }
+
+        let mut order = Orders::<T>::get(id);
+        let repair = order.as_ref().map_or(0, |order| Self::lacks(id, order));
+        let client = if Self::is_failing(id.shard) { replica.collateral / 2 } else { 0 };
+        let account = Self::client_of(id, &provider);
+        let taken = Self::seize(id, replica, &provider, Split { repair, client }, &account, reason);
+        if let Some(order) = &mut order {
+            Self::set_aside(order, &provider, taken);
+            Orders::<T>::insert(id, order);
+        }
+        Self::dismiss(id, replica);
+        if first {
+            Self::redraw(id, replica, reason);
+        } else {
+            Self::open_urgent(id.shard, reason);
+        }
+        Self::say_if_lost(id.shard, before);
     }
 
-    fn take_collateral(id: ReplicaId, provider: &AccountId, amount: u128, share: u128) -> u128 {
-        let client = Deals::<T>::get(id.shard.deal).map(|deal| deal.client);
-        let (client, share) = client.map_or_else(|| (provider.clone(), 0), |client| (client, share));
-        pallet_station_providers::Pallet::<T>::slash(provider, amount, &client, share).unwrap_or_else(|error| {
-            log::error!(target: crate::LOG_TARGET, "collateral of {id} was not taken: {error:?}");
-            0
-        })
+    /// The replica, if its holder can report a fault of it now: before the audit that would find it is open.
+    pub(crate) fn report_due(provider: &AccountId, id: ReplicaId, due: Tick) -> Result<Replica, Error<T>> {
+        let replica = Self::replica_of(provider, id)?;
+        ensure!(replica.phase == (Phase::Keep { due }), Error::<T>::NotDue);
+        ensure!(Self::challenge(due).is_none(), Error::<T>::NotDue);
+        Ok(replica)
+    }
+
+    /// Not live and not paid until the next audit is answered. A share of the replica's collateral is taken: to the client
+    /// if the shard is below its minimum, and burnt otherwise.
+    pub(crate) fn do_report_fault(provider: AccountId, id: ReplicaId, due: Tick) -> DispatchResult {
+        let mut replica = Self::report_due(&provider, id, due)?;
+        replica.phase = Phase::Reported { due };
+        pallet_station_providers::Pallet::<T>::note_proven(&provider, Self::bytes_of(id), false);
+        pallet_station_providers::Pallet::<T>::note_seen(&provider, Self::now());
+        let what = (HistoryEvent::Reported, Some(provider.clone()), Reason::SelfReported);
+        Self::note(id, replica.phase, Holder::Stays, Some(what));
+        let share = T::ReportedShare::get().mul_ceil(replica.collateral);
+        Replicas::<T>::insert(id, replica);
+        Self::open_urgent(id.shard, Reason::SelfReported);
+
+        let mut order = Orders::<T>::get(id);
+        let repair = order.as_ref().map_or(0, |order| Self::lacks(id, order));
+        let client = if Self::is_failing(id.shard) { share } else { 0 };
+        let account = Self::client_of(id, &provider);
+        let split = Split { repair, client };
+        let taken = pallet_station_providers::Pallet::<T>::fine(&provider, share, split, &account)?;
+        if let Some(order) = &mut order {
+            Self::set_aside(order, &provider, taken.repair);
+            Orders::<T>::insert(id, order);
+        }
+        Self::compensated(id, taken.client);
+        Self::deposit_event(Event::FaultReported { replica: id, provider, due, taken: taken.amount });
+        Ok(())
     }
 
     /// Take the replica from its provider: room and what is left of its collateral are free again.

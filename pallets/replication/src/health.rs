@@ -1,21 +1,24 @@
 //! Health and history of shards, and the counts that follow from them.
 
 use crate::{
-    Config, Event, Health, HistoryEntry, LiveReplicas, Pallet, Phase, Seat, ShardRecord, ShardRecords, Standing,
+    Config, Event, Health, HistoryEntry, LiveReplicas, Loss, Pallet, Phase, Seat, ShardRecord, ShardRecords, Standing,
 };
 use alloc::vec;
 use frame_support::BoundedVec;
 use station_primitives::{
-    AccountId, BlockNumber, HistoryEvent, Reason, ReplicaId, ShardId, ShardState, HISTORY, MAX_REPLICAS,
+    AccountId, BlockNumber, HistoryEvent, Reason, ReplicaId, ShardId, ShardState, Slot, HISTORY, MAX_REPLICAS,
 };
 
 /// Live replicas below which a shard is below its minimum.
-const MINIMUM: usize = 2;
+pub(crate) const MINIMUM: usize = 2;
+/// Periods in which who lost a replica of a shard is not drawn for it. Longer, and a small network would run out of providers
+/// for a shard that had bad luck; who fails everywhere is kept away by its strikes.
+pub(crate) const LOST_FOR_PERIODS: u32 = 8;
 
 impl ShardRecord {
     /// The record of a shard none of whose slots has been drawn.
     pub fn new(replicas: u8) -> Self {
-        let seat = Seat { standing: Standing::Onboarding, holder: None };
+        let seat = Seat { standing: Standing::Onboarding, holder: None, candidate: None, named: 0 };
         let seats = vec![seat; usize::from(replicas.min(MAX_REPLICAS))];
         Self {
             seats: BoundedVec::truncate_from(seats),
@@ -53,13 +56,30 @@ impl ShardRecord {
         }
     }
 
-    /// Remember that `who` lost a replica; the oldest is forgotten.
-    fn remember_lost(&mut self, who: AccountId) {
+    /// Remember who lost a replica; the oldest is forgotten.
+    fn remember_lost(&mut self, loss: Loss) {
         if self.lost.is_full() {
             self.lost.remove(0);
         }
         // There is room: one was just removed if there was none.
-        let _ = self.lost.try_push(who);
+        let _ = self.lost.try_push(loss);
+    }
+
+    /// Who lost a replica since a block, with its operator.
+    pub(crate) fn lost_since(&self, block: BlockNumber) -> impl Iterator<Item = (&AccountId, &[u8; 32])> {
+        self.lost.iter().filter(move |loss| loss.block >= block).map(|loss| (&loss.provider, &loss.operator))
+    }
+
+    /// Add an event to the history.
+    pub(crate) fn remember_event(
+        &mut self,
+        block: BlockNumber,
+        slot: Slot,
+        event: HistoryEvent,
+        provider: Option<AccountId>,
+        reason: Reason,
+    ) {
+        self.remember(HistoryEntry { block, event, slot, provider, reason });
     }
 
     /// Add to the history; the oldest entry beyond [`HISTORY`] goes.
@@ -89,7 +109,9 @@ pub(crate) enum Holder {
     Stays,
     /// Drawn now.
     Comes(AccountId, [u8; 32]),
-    /// Leaves, and is not drawn for this shard again.
+    /// Leaves without having failed.
+    Goes,
+    /// Leaves, and is not drawn for this shard again for a while.
     Loses,
 }
 
@@ -109,15 +131,19 @@ impl<T: Config> Pallet<T> {
         seat.standing = phase.standing();
         match holder {
             Holder::Stays => {}
-            Holder::Comes(who, operator) => seat.holder = Some((who, operator)),
+            Holder::Comes(who, operator) => {
+                seat.holder = Some((who, operator));
+                seat.named = 0;
+            }
+            Holder::Goes => seat.holder = None,
             Holder::Loses => {
-                if let Some((who, _)) = seat.holder.take() {
-                    record.remember_lost(who);
+                if let Some((provider, operator)) = seat.holder.take() {
+                    record.remember_lost(Loss { provider, operator, block: now });
                 }
             }
         }
         if let Some((event, provider, reason)) = what {
-            record.remember(HistoryEntry { block: now, event, slot: id.slot, provider, reason });
+            record.remember_event(now, id.slot, event, provider, reason);
         }
         // While a deal is swept, slots end without anything being wrong with its shards.
         if pallet_station_deals::Deals::<T>::get(id.shard.deal).is_some_and(|deal| !deal.ending) {
@@ -135,6 +161,35 @@ impl<T: Config> Pallet<T> {
             Self::deposit_event(Event::ShardStateChanged { shard: id.shard, state, live });
         }
         ShardRecords::<T>::insert(id.shard, record);
+    }
+
+    /// Add to a shard's history, when nothing else about it changes.
+    pub(crate) fn record(id: ReplicaId, event: HistoryEvent, provider: Option<AccountId>, reason: Reason) {
+        let mut record = Self::shard_record(id.shard);
+        record.remember_event(Self::now(), id.slot, event, provider, reason);
+        ShardRecords::<T>::insert(id.shard, record);
+    }
+
+    /// Tell a shard who is to make one of its replicas anew, and for which operator.
+    pub(crate) fn set_candidate(id: ReplicaId, candidate: Option<(AccountId, [u8; 32])>) {
+        let mut record = Self::shard_record(id.shard);
+        if let Some(seat) = record.seats.get_mut(usize::from(id.slot)) {
+            seat.candidate = candidate;
+        }
+        ShardRecords::<T>::insert(id.shard, record);
+    }
+
+    /// Who is to make a replica anew, and for which operator.
+    pub(crate) fn candidate_of(id: ReplicaId) -> Option<(AccountId, [u8; 32])> {
+        Self::shard_record(id.shard).seats.get(usize::from(id.slot)).and_then(|seat| seat.candidate.clone())
+    }
+
+    /// Say plainly that a shard is lost, if it was not before.
+    pub(crate) fn say_if_lost(shard: ShardId, before: ShardState) {
+        if before != ShardState::Lost && Self::shard_record(shard).state == ShardState::Lost {
+            let compensated = pallet_station_deals::Shards::<T>::get(shard).map_or(0, |spec| spec.compensated);
+            Self::deposit_event(Event::ShardLost { shard, compensated });
+        }
     }
 
     /// Keep the network's count of live replicas.

@@ -78,11 +78,13 @@ mod beacon;
 #[cfg(any(feature = "runtime-benchmarks", test))]
 mod benchmarking;
 mod buckets;
+mod departures;
 mod draws;
 mod ending;
 mod faults;
 mod health;
 mod onboarding;
+mod orders;
 mod queries;
 mod ticks;
 mod try_state;
@@ -96,8 +98,8 @@ mod tests;
 
 pub use pallet::*;
 pub use types::{
-    Answer, Answers, Cursors, DrawJob, HealthCounts, HistoryEntry, OpenTick, Phase, Replica, Seat, ShardRecord,
-    Standing, SweepJob,
+    Answer, Answers, Candidate, Cursors, DepartureSweep, DrawJob, DrawsWaiting, Ends, HealthCounts, HistoryEntry, Lane,
+    Loss, OpenTick, Order, Phase, Queued, Replica, Seat, ShardRecord, Stage, Standing, SweepJob, Ticket,
 };
 pub use weights::WeightInfo;
 
@@ -111,9 +113,11 @@ pub mod pallet {
     use frame_support::pallet_prelude::*;
     use frame_system::pallet_prelude::*;
     use sp_core::sr25519;
+    use sp_runtime::Permill;
     use station_porep::proof::SealProof;
     use station_primitives::{
-        AccountId, Balance, BlockNumber, Commitment, DealId, Price, Reason, ReplicaId, Seed, ShardId, ShardState, Tick,
+        AccountId, Accounts, Balance, BlockNumber, Commitment, DealId, Price, Reason, Receipt, ReplicaId, Seed,
+        ShardId, ShardState, Tick, MAX_REPLICAS,
     };
 
     /// The version of this pallet's storage.
@@ -146,15 +150,22 @@ pub mod pallet {
         /// The most replicas of one bucket. New ones are admitted to half of it; the rest is for those that move on.
         #[pallet::constant]
         type MaxPerBucket: Get<u32>;
-        /// Slots drawn in one block, at most.
+        /// Slots drawn in one block, at most; fewer if they do not fit their share of a block.
         #[pallet::constant]
         type DrawsPerBlock: Get<u32>;
-        /// Entries that each sweep (misses, ends of grace, late commitments, ends of deals) handles in one block, at most.
+        /// Steps that all sweeps (misses, ends of grace, late commitments, orders, providers that go, ends of deals) do in one
+        /// block, at most; fewer if they do not fit their share of a block.
         #[pallet::constant]
         type SweepsPerBlock: Get<u32>;
-        /// Draws of one slot that may find nobody before it fails.
+        /// Draws of one slot that may find nobody before it fails, or before its order rests.
         #[pallet::constant]
         type MaxFruitlessDraws: Get<u32>;
+        /// Providers drawn for one order before it rests until the next proving period.
+        #[pallet::constant]
+        type RepairDraws: Get<u32>;
+        /// The share of a replica's collateral that its holder loses when it reports a fault itself.
+        #[pallet::constant]
+        type ReportedShare: Get<Permill>;
         /// Weights of the calls and hooks.
         type WeightInfo: WeightInfo;
     }
@@ -210,6 +221,34 @@ pub mod pallet {
     /// The slots that have been drawn at least once.
     #[pallet::storage]
     pub type Replicas<T: Config> = StorageMap<_, Twox64Concat, ReplicaId, Replica>;
+
+    /// Repair orders, by the slot whose replica is to be made anew.
+    #[pallet::storage]
+    pub type Orders<T: Config> = StorageMap<_, Twox64Concat, ReplicaId, Order>;
+
+    /// The queues in which orders wait, by place.
+    #[pallet::storage]
+    pub type Queue<T: Config> = StorageDoubleMap<_, Twox64Concat, Lane, Twox64Concat, u64, Queued>;
+
+    /// The ends of the queues.
+    #[pallet::storage]
+    pub type QueueEnds<T: Config> = StorageMap<_, Twox64Concat, Lane, Ends, ValueQuery>;
+
+    /// The beacons of the draws of orders, by the block in which they were queued, while some are left.
+    #[pallet::storage]
+    pub type RepairBeacons<T: Config> = StorageMap<_, Twox64Concat, BlockNumber, DrawsWaiting>;
+
+    /// Where the sweep of providers that go is.
+    #[pallet::storage]
+    pub type Departures<T: Config> = StorageValue<_, DepartureSweep>;
+
+    /// Orders that are open.
+    #[pallet::storage]
+    pub type OpenOrders<T: Config> = StorageValue<_, u64, ValueQuery>;
+
+    /// Replicas that orders had made, and that passed their seal check, ever.
+    #[pallet::storage]
+    pub type Repaired<T: Config> = StorageValue<_, u64, ValueQuery>;
 
     /// Health and history of shards, from their first draw on.
     #[pallet::storage]
@@ -355,6 +394,82 @@ pub mod pallet {
             /// Expired or cancelled.
             reason: Reason,
         },
+        /// A repair order was opened.
+        RepairOpened {
+            /// The slot.
+            replica: ReplicaId,
+            /// Why.
+            reason: Reason,
+        },
+        /// A provider was drawn to make a replica anew.
+        RepairAssigned {
+            /// The slot.
+            replica: ReplicaId,
+            /// Who is to make it.
+            provider: AccountId,
+            /// The ticket to seal with.
+            ticket: Seed,
+            /// Plancks per GiB·day that it is paid at.
+            price: Price,
+            /// Last block in which the commitment is taken.
+            deadline: BlockNumber,
+        },
+        /// Who was to make a replica anew neither did nor named its sources; it lost its deposit.
+        RepairLate {
+            /// The slot.
+            replica: ReplicaId,
+            /// Who was to make it.
+            provider: AccountId,
+            /// Plancks burnt.
+            deposit: Balance,
+        },
+        /// A repair order was cancelled: the holder came back, or the deal takes no replicas any more.
+        RepairCancelled {
+            /// The slot.
+            replica: ReplicaId,
+            /// Why.
+            reason: Reason,
+            /// Plancks that the holder paid for what was begun.
+            costs: Balance,
+        },
+        /// Another's commitment took the place of a replica.
+        ReplicaReplaced {
+            /// The slot.
+            replica: ReplicaId,
+            /// Who held it.
+            provider: AccountId,
+            /// Who made it anew.
+            by: Option<AccountId>,
+            /// Why.
+            reason: Reason,
+        },
+        /// A holder reported that its replica is not whole.
+        FaultReported {
+            /// The replica.
+            replica: ReplicaId,
+            /// Who keeps it.
+            provider: AccountId,
+            /// The tick of the audit that makes it good again.
+            due: Tick,
+            /// Plancks taken of its collateral.
+            taken: Balance,
+        },
+        /// A source of a repair was named as not serving.
+        SourceNamed {
+            /// The slot that is to be made anew.
+            replica: ReplicaId,
+            /// Who did not serve.
+            source: AccountId,
+            /// Who says so.
+            by: AccountId,
+        },
+        /// No replica of a shard is left.
+        ShardLost {
+            /// The shard.
+            shard: ShardId,
+            /// Plancks that its client got out of slashes.
+            compensated: Balance,
+        },
         /// A shard's state changed.
         ShardStateChanged {
             /// The shard.
@@ -381,6 +496,9 @@ pub mod pallet {
         AnsweredTwice,
         /// The call names no answer.
         NoAnswers,
+        /// A receipt, or a list of sources, names somebody twice, or somebody who is no source, or more than there is; or a
+        /// first commitment has one.
+        BadReceipt,
         /// The deal takes on no more replicas: it is cancelled or has ended.
         DealIsEnding,
         /// Draws, deadlines or audits for the time in question are all taken: try again later.
@@ -389,10 +507,15 @@ pub mod pallet {
 
     #[pallet::call(weight = <T as Config>::WeightInfo)]
     impl<T: Config> Pallet<T> {
-        /// Put the root of a sealed replica on-chain. `ticket` is the one it was sealed with. No fee: authorized by
-        /// `signature` over [`station_primitives::DutyStatement::Commit`].
+        /// Put the root of a sealed replica on-chain. `ticket` is the one it was sealed with. `receipt` is empty for a first
+        /// upload; for a repair it says which source served how many pieces, which is what they are paid by, and which
+        /// refused. No fee: authorized by `signature` over [`station_primitives::DutyStatement::Commit`].
         #[pallet::call_index(0)]
-        #[pallet::weight((<T as Config>::WeightInfo::commit(), DispatchClass::Operational, Pays::No))]
+        #[pallet::weight((
+            <T as Config>::WeightInfo::commit(u32::try_from(receipt.served.len()).unwrap_or(u32::MAX)),
+            DispatchClass::Operational,
+            Pays::No,
+        ))]
         #[pallet::authorize(Pallet::<T>::authorize_commit)]
         #[pallet::weight_of_authorize(<T as Config>::WeightInfo::authorize_commit())]
         pub fn commit(
@@ -401,11 +524,12 @@ pub mod pallet {
             replica: ReplicaId,
             ticket: Seed,
             comm_r: Commitment,
+            receipt: Receipt,
             signature: sr25519::Signature,
         ) -> DispatchResult {
             ensure_authorized(origin)?;
             let _ = signature;
-            Self::do_commit(provider, replica, ticket, comm_r)
+            Self::do_commit(provider, replica, ticket, comm_r, receipt)
         }
 
         /// Answer the seal check. A wrong proof for the right `seed` is taken, and costs the replica's collateral. No fee:
@@ -431,7 +555,12 @@ pub mod pallet {
         /// itself. No fee: authorized by `signature` over [`station_primitives::DutyStatement::Prove`].
         #[pallet::call_index(2)]
         #[pallet::weight((
-            <T as Config>::WeightInfo::prove(u32::try_from(answers.len()).unwrap_or(u32::MAX)),
+            <T as Config>::WeightInfo::prove(u32::try_from(answers.len()).unwrap_or(u32::MAX)).saturating_add(
+                <T as Config>::WeightInfo::verify_recomputed().saturating_mul(
+                    u64::try_from(answers.iter().filter(|answer| !answer.proof.data.is_empty()).count())
+                        .unwrap_or(u64::MAX),
+                ),
+            ),
             DispatchClass::Operational,
             Pays::No,
         ))]
@@ -449,6 +578,48 @@ pub mod pallet {
             let _ = signature;
             Self::do_prove(provider, answers)
         }
+
+        /// Say that an active replica is not whole, before the audit of the tick `due` finds it: cheaper than being caught. No
+        /// fee: authorized by `signature` over [`station_primitives::DutyStatement::ReportFault`].
+        #[pallet::call_index(3)]
+        #[pallet::weight((<T as Config>::WeightInfo::report_fault(), DispatchClass::Operational, Pays::No))]
+        #[pallet::authorize(Pallet::<T>::authorize_report_fault)]
+        #[pallet::weight_of_authorize(<T as Config>::WeightInfo::authorize_report_fault())]
+        pub fn report_fault(
+            origin: OriginFor<T>,
+            provider: AccountId,
+            replica: ReplicaId,
+            due: Tick,
+            signature: sr25519::Signature,
+        ) -> DispatchResult {
+            ensure_authorized(origin)?;
+            let _ = signature;
+            Self::do_report_fault(provider, replica, due)
+        }
+
+        /// Name the sources that do not serve what a repair needs: who does loses nothing when its time runs out. `ticket` is
+        /// that of the assignment. No fee: authorized by `signature` over
+        /// [`station_primitives::DutyStatement::NameSources`].
+        #[pallet::call_index(4)]
+        #[pallet::weight((
+            <T as Config>::WeightInfo::name_sources(u32::try_from(sources.len()).unwrap_or(u32::MAX)),
+            DispatchClass::Operational,
+            Pays::No,
+        ))]
+        #[pallet::authorize(Pallet::<T>::authorize_name_sources)]
+        #[pallet::weight_of_authorize(<T as Config>::WeightInfo::authorize_name_sources())]
+        pub fn name_sources(
+            origin: OriginFor<T>,
+            provider: AccountId,
+            replica: ReplicaId,
+            ticket: Seed,
+            sources: Accounts,
+            signature: sr25519::Signature,
+        ) -> DispatchResult {
+            ensure_authorized(origin)?;
+            let _ = signature;
+            Self::do_name_sources(provider, replica, ticket, sources)
+        }
     }
 
     #[pallet::hooks]
@@ -463,7 +634,10 @@ pub mod pallet {
 
         fn integrity_test() {
             assert!(T::MaxPerBucket::get() >= 2, "half of a bucket is for new replicas");
-            assert!(T::DrawsPerBlock::get() >= 1 && T::SweepsPerBlock::get() >= 1, "sweeps must move on");
+            assert!(T::DrawsPerBlock::get() >= 2, "first draws and repairs must both move on");
+            assert!(T::SweepsPerBlock::get() >= 16, "every sweep must move on in every block");
+            let draws = T::RepairDraws::get();
+            assert!(draws >= 1 && draws <= u32::from(MAX_REPLICAS), "an order remembers whom it has tried");
             assert!(T::MaxFruitlessDraws::get() <= 16, "the delay between fruitless draws doubles each time");
         }
     }

@@ -25,8 +25,8 @@ use station_porep::{
 };
 use station_primitives::{
     api::{Duty, Task},
-    economy, AccountId, Balance, DealId, DutyStatement, Hashing, Preset, Price, ReplicaId, Seed, ShardId, Timing, GIB,
-    TKT,
+    economy, AccountId, Balance, DealId, DutyStatement, Hashing, Preset, Price, Receipt, ReplicaId, Seed, ShardId,
+    Tick, Timing, GIB, TKT,
 };
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -81,6 +81,7 @@ impl pallet_station_providers::Config for Test {
     type CollateralPerGib = ConstU128<{ economy::COLLATERAL_PER_GIB }>;
     type NewcomerBytes = ConstU64<{ economy::NEWCOMER_BYTES }>;
     type SilentAfter = ConstU32<1_000>;
+    type TopUpDays = TopUpDays;
     type WeightInfo = ();
 }
 
@@ -96,6 +97,8 @@ parameter_types! {
     pub static DrawsPerBlock: u32 = economy::DRAWS_PER_BLOCK;
     pub static SweepsPerBlock: u32 = economy::SWEEPS_PER_BLOCK;
     pub static MaxPerBucket: u32 = 8;
+    pub static TopUpDays: u32 = economy::TOP_UP_DAYS;
+    pub const ReportedShare: Permill = Permill::from_parts(economy::REPORTED_SHARE);
 }
 
 impl pallet_station_deals::Config for Test {
@@ -109,6 +112,8 @@ impl pallet_station_deals::Config for Test {
     type ProofCharge = ConstU128<{ economy::PROOF_CHARGE }>;
     type OnboardingFee = ConstU128<{ economy::ONBOARDING_FEE }>;
     type AssignmentDeposit = ConstU128<{ economy::ASSIGNMENT_DEPOSIT }>;
+    type RepairServedPrice = ConstU128<{ economy::REPAIR_SERVED_PRICE }>;
+    type RepairEveryDays = ConstU32<{ economy::REPAIR_EVERY_DAYS }>;
     type MaxDraws = ConstU32<{ economy::MAX_DRAWS }>;
     type MaxPeriods = ConstU32<{ economy::MAX_PERIODS }>;
     type WeightInfo = ();
@@ -129,6 +134,8 @@ impl crate::Config for Test {
     type DrawsPerBlock = DrawsPerBlock;
     type SweepsPerBlock = SweepsPerBlock;
     type MaxFruitlessDraws = ConstU32<{ economy::MAX_FRUITLESS_DRAWS }>;
+    type RepairDraws = ConstU32<{ economy::REPAIR_DRAWS }>;
+    type ReportedShare = ReportedShare;
     type WeightInfo = ();
 }
 
@@ -245,7 +252,8 @@ pub fn try_submit(
         (comm_d, SizeClass::MIN)
     });
     let list = BoundedVec::truncate_from(list.collect());
-    Deals::submit_deal(RuntimeOrigin::signed(account(CLIENT)), list, replicas, periods, price, placement)
+    let client = RuntimeOrigin::signed(account(CLIENT));
+    Deals::submit_deal(client, list, replicas, periods, price, placement, Default::default())
 }
 
 /// `deal/shard/slot`.
@@ -321,10 +329,28 @@ pub fn sign(n: u8, statement: &DutyStatement) -> sr25519::Signature {
     key(n).sign(&statement.signing_hash(System::block_hash(0), &account(n)))
 }
 
-/// `commit`, signed.
+/// `commit` of a first upload, signed.
 pub fn commit_call(n: u8, replica: ReplicaId, ticket: Seed, comm_r: [u8; 32]) -> RuntimeCall {
-    let signature = sign(n, &DutyStatement::Commit { replica, ticket, comm_r });
-    Call::<Test>::commit { provider: account(n), replica, ticket, comm_r, signature }.into()
+    receipt_call(n, replica, ticket, comm_r, Receipt::default())
+}
+
+/// `commit` with a receipt, signed.
+pub fn receipt_call(n: u8, replica: ReplicaId, ticket: Seed, comm_r: [u8; 32], receipt: Receipt) -> RuntimeCall {
+    let signature = sign(n, &DutyStatement::Commit { replica, ticket, comm_r, receipt: receipt.clone() });
+    Call::<Test>::commit { provider: account(n), replica, ticket, comm_r, receipt, signature }.into()
+}
+
+/// `report_fault`, signed.
+pub fn report_call(n: u8, replica: ReplicaId, due: Tick) -> RuntimeCall {
+    let signature = sign(n, &DutyStatement::ReportFault { replica, due });
+    Call::<Test>::report_fault { provider: account(n), replica, due, signature }.into()
+}
+
+/// `name_sources`, signed.
+pub fn name_call(n: u8, replica: ReplicaId, ticket: Seed, sources: &[u8]) -> RuntimeCall {
+    let sources = BoundedVec::truncate_from(sources.iter().map(|n| account(*n)).collect());
+    let signature = sign(n, &DutyStatement::NameSources { replica, ticket, sources: sources.clone() });
+    Call::<Test>::name_sources { provider: account(n), replica, ticket, sources, signature }.into()
 }
 
 /// `prove_seal`, signed.
@@ -358,8 +384,14 @@ pub fn duties(n: u8) -> Vec<Duty> {
 /// The call that does a duty, if there is something to do.
 pub fn call_for(n: u8, duty: &Duty) -> Option<RuntimeCall> {
     let (replica, ticket) = (duty.replica, duty.ticket);
-    match duty.task {
+    match duty.task.clone() {
         Task::Commit { .. } => Some(commit_call(n, replica, ticket, sealed_root(n, replica, ticket))),
+        Task::Repair { sources, .. } => {
+            // The first source served it all.
+            let served = sources.first().map(|(source, _)| (source.clone(), 1)).into_iter().collect();
+            let receipt = Receipt { served: BoundedVec::truncate_from(served), ..Receipt::default() };
+            Some(receipt_call(n, replica, ticket, sealed_root(n, replica, ticket), receipt))
+        }
         Task::ProveSeal { seed, .. } => Some(seal_call(n, replica, seed, seal_proof(n, replica, ticket, seed))),
         Task::Audit { due, seed, .. } => {
             Some(prove_call(n, vec![Answer { replica, due, seed, proof: audit_proof(n, replica, ticket, seed) }]))

@@ -1,14 +1,17 @@
 //! From assignment to the first proof: commitment, seal check, and commitments that never came.
 
-use crate::{health::Holder, CommitDeadlines, Config, CurrentTick, Event, Pallet, Phase, Places, Replica, Replicas};
-use frame_support::{ensure, traits::Get};
+use crate::{
+    health::Holder, CommitDeadlines, Config, CurrentTick, Error, Event, Pallet, Phase, Places, Repaired, Replica,
+    Replicas,
+};
+use frame_support::ensure;
 use pallet_station_deals::{Deals, Error as DealsError, ShardSpec, Shards};
 use sp_runtime::{DispatchError, DispatchResult};
 use station_porep::{
     proof::{verify_seal, SealProof},
     ReplicaKey,
 };
-use station_primitives::{AccountId, BlockNumber, Commitment, HistoryEvent, Reason, ReplicaId, Seed};
+use station_primitives::{AccountId, BlockNumber, Commitment, HistoryEvent, Reason, Receipt, ReplicaId, Seed};
 
 /// Blocks without deadlines that the sweep passes in one block.
 const SKIPS: u32 = 8;
@@ -28,7 +31,19 @@ impl<T: Config> Pallet<T> {
         Ok((key, spec))
     }
 
-    pub(crate) fn do_commit(provider: AccountId, id: ReplicaId, ticket: Seed, comm_r: Commitment) -> DispatchResult {
+    /// A first commitment, or that of an order's candidate.
+    pub(crate) fn do_commit(
+        provider: AccountId,
+        id: ReplicaId,
+        ticket: Seed,
+        comm_r: Commitment,
+        receipt: Receipt,
+    ) -> DispatchResult {
+        let holder = Replicas::<T>::get(id).and_then(|replica| replica.provider);
+        if holder.as_ref() != Some(&provider) {
+            return Self::deliver(provider, id, ticket, comm_r, receipt);
+        }
+        ensure!(receipt == Receipt::default(), Error::<T>::BadReceipt);
         let mut replica = Self::commit_due(&provider, id, &ticket)?;
         let due = Self::admit(id, CurrentTick::<T>::get().saturating_add(1))?;
         let fee = pallet_station_deals::Pallet::<T>::pay_onboarding(id.shard.deal, &provider)?;
@@ -36,6 +51,7 @@ impl<T: Config> Pallet<T> {
         replica.comm_r = Some(comm_r);
         replica.phase = Phase::Seal { due };
         pallet_station_providers::Pallet::<T>::note_seen(&provider, Self::now());
+        pallet_station_providers::Pallet::<T>::note_committed(&provider);
         let what = (HistoryEvent::Committed, Some(provider.clone()), Reason::None);
         Self::note(id, replica.phase, Holder::Stays, Some(what));
         Replicas::<T>::insert(id, replica);
@@ -62,14 +78,18 @@ impl<T: Config> Pallet<T> {
         pallet_station_providers::Pallet::<T>::note_proven(&provider, spec.class.bytes(), true);
         let what = (HistoryEvent::Activated, Some(provider.clone()), Reason::None);
         Self::note(id, replica.phase, Holder::Stays, Some(what));
+        if replica.repair {
+            Repaired::<T>::mutate(|made| *made = made.saturating_add(1));
+            replica.repair = false;
+        }
         Replicas::<T>::insert(id, replica);
         Self::deposit_event(Event::ReplicaActivated { replica: id, provider, due: next });
         Ok(())
     }
 
-    /// Look for first commitments that did not come; returns how many were handled.
-    pub(crate) fn sweep_commits(now: BlockNumber) -> u32 {
-        let mut left = T::SweepsPerBlock::get();
+    /// Look for commitments that did not come; returns how many were handled.
+    pub(crate) fn sweep_commits(now: BlockNumber, most: u32) -> u32 {
+        let mut left = most;
         let mut cursor = Places::<T>::get().commits;
         for _ in 0..=SKIPS {
             if cursor >= now || left == 0 {
@@ -79,9 +99,14 @@ impl<T: Config> Pallet<T> {
             while left > 0 {
                 let Some(id) = waiting.pop() else { break };
                 left = left.saturating_sub(1);
-                if let Some(replica) = Replicas::<T>::get(id) {
-                    if replica.phase == (Phase::Commit { deadline: cursor }) {
+                match Replicas::<T>::get(id) {
+                    Some(replica) if replica.phase == (Phase::Commit { deadline: cursor }) => {
                         Self::commitment_late(id, replica);
+                    }
+                    _ => {
+                        if let Some(order) = Self::order_due_at(id, cursor) {
+                            Self::candidate_late(id, order);
+                        }
                     }
                 }
             }
@@ -92,7 +117,13 @@ impl<T: Config> Pallet<T> {
             cursor = cursor.saturating_add(1);
         }
         Places::<T>::mutate(|places| places.commits = cursor);
-        T::SweepsPerBlock::get().saturating_sub(left)
+        most.saturating_sub(left)
+    }
+
+    /// The slot's order, if its candidate's time ends with this block.
+    fn order_due_at(id: ReplicaId, deadline: BlockNumber) -> Option<crate::Order> {
+        let order = crate::Orders::<T>::get(id)?;
+        order.candidate().is_some_and(|candidate| candidate.deadline == deadline).then_some(order)
     }
 
     /// Nobody can tell whose fault it is: both lose the same, nobody is slashed, and somebody else is drawn. When the client
@@ -127,7 +158,7 @@ impl<T: Config> Pallet<T> {
         ensure!(deposit > 0, DealsError::<T>::EscrowExhausted);
         frame_support::storage::with_storage_layer(|| {
             let left = pallet_station_providers::Pallet::<T>::burn_deposit(provider, replica.collateral, deposit)?;
-            let burnt = pallet_station_deals::Pallet::<T>::burn_from(id.shard.deal, deposit)?;
+            let burnt = pallet_station_deals::Pallet::<T>::burn_deposit(id.shard.deal, deposit)?;
             replica.collateral = left;
             replica.spent = replica.spent.saturating_add(burnt);
             Ok(deposit)

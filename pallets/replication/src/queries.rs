@@ -1,14 +1,15 @@
 //! What the runtime API answers about deals, shards, replicas and duties. The runtime only forwards to here.
 
 use crate::{
-    ByProvider, Config, CurrentTick, Health, LiveReplicas, Pallet, Phase, Replica, Replicas, ShardRecord, ShardRecords,
+    ByProvider, Config, CurrentTick, Health, LiveReplicas, OpenOrders, Order, Orders, Pallet, Phase, Repaired, Replica,
+    Replicas, ShardRecord, ShardRecords,
 };
 use alloc::{string::String, vec::Vec};
 use frame_support::traits::fungible::{hold::Inspect as _, Inspect as _};
-use pallet_station_deals::{Deals, Shards};
+use pallet_station_deals::{Deals, ShardSpec, Shards};
 use pallet_station_providers::selection::Need;
 use station_primitives::{
-    api::{AccountMoney, DealInfo, Duty, HistoryInfo, Quote, ReplicaInfo, ShardInfo, Summary, Task},
+    api::{AccountMoney, DealInfo, Duty, HistoryInfo, OrderInfo, Quote, ReplicaInfo, ShardInfo, Summary, Task},
     AccountId, Commitment, DealId, Price, ReplicaId, Seed, ShardId, Tick, MAX_PAGE,
 };
 
@@ -28,6 +29,8 @@ impl<T: Config> Pallet<T> {
             escrow: deals.escrow,
             collateral: providers.collateral,
             burnt: providers.burnt.saturating_add(deals.burnt),
+            orders: OpenOrders::<T>::get(),
+            repaired: Repaired::<T>::get(),
             tick: CurrentTick::<T>::get(),
         }
     }
@@ -68,7 +71,19 @@ impl<T: Config> Pallet<T> {
             repairing_since: record.repairing_since,
             history: history.collect(),
             replicas,
+            orders: Self::orders_of(id, deal.replicas).map(|(id, order)| Self::describe_order(id, &order)).collect(),
+            compensated: spec.compensated,
         })
+    }
+
+    fn describe_order(id: ReplicaId, order: &Order) -> OrderInfo {
+        OrderInfo {
+            replica: id,
+            opened: order.opened,
+            reason: order.reason,
+            provider: order.candidate().map(|candidate| candidate.provider.clone()),
+            draws: order.draws,
+        }
     }
 
     /// Whether an active replica's window has closed and the sweep has not come by: it is not live any more.
@@ -110,12 +125,15 @@ impl<T: Config> Pallet<T> {
         };
         // Replicas that want nothing are passed over, within what one page may read.
         let limit = usize::try_from(limit.min(MAX_PAGE)).unwrap_or_default();
-        keys.map(ReplicaId::from_sort_key).filter_map(Self::duty).take(limit).collect()
+        keys.map(ReplicaId::from_sort_key).filter_map(|id| Self::duty(&provider, id)).take(limit).collect()
     }
 
-    fn duty(id: ReplicaId) -> Option<Duty> {
+    fn duty(provider: &AccountId, id: ReplicaId) -> Option<Duty> {
         let replica = Replicas::<T>::get(id)?;
         let spec = Shards::<T>::get(id.shard)?;
+        if replica.provider.as_ref() != Some(provider) {
+            return Self::repair_duty(provider, id, &spec);
+        }
         Some(Duty {
             replica: id,
             comm_d: spec.comm_d,
@@ -123,6 +141,22 @@ impl<T: Config> Pallet<T> {
             ticket: replica.ticket,
             comm_r: replica.comm_r,
             task: Self::task(id, &replica)?,
+        })
+    }
+
+    /// What an order's candidate has to do.
+    fn repair_duty(provider: &AccountId, id: ReplicaId, spec: &ShardSpec) -> Option<Duty> {
+        let order = Orders::<T>::get(id)?;
+        let candidate = order.candidate().filter(|candidate| candidate.provider == *provider)?;
+        let wanted = Deals::<T>::get(id.shard.deal).is_some_and(|deal| deal.takes_replicas());
+        let task = Task::Repair { deadline: candidate.deadline, sources: Self::addressed_sources(id) };
+        wanted.then(|| Duty {
+            replica: id,
+            comm_d: spec.comm_d,
+            size: spec.class.bytes(),
+            ticket: candidate.ticket,
+            comm_r: None,
+            task,
         })
     }
 
@@ -138,7 +172,7 @@ impl<T: Config> Pallet<T> {
                 Some((seed, _, grace_ends)) => Task::ProveSeal { seed, deadline: grace_ends },
                 None => Task::AwaitSealCheck,
             }),
-            Phase::Keep { due } | Phase::Late { due, .. } => Some(match audit(due) {
+            Phase::Keep { due } | Phase::Reported { due } | Phase::Late { due, .. } => Some(match audit(due) {
                 Some((seed, deadline, grace_ends)) => Task::Audit { due, seed, deadline, grace_ends },
                 None => Task::Keep { due },
             }),
@@ -148,12 +182,12 @@ impl<T: Config> Pallet<T> {
 
     /// An account's money.
     pub fn money(account: AccountId) -> AccountMoney {
-        let collateral = pallet_station_providers::HoldReason::Collateral.into();
         let escrow = pallet_station_deals::HoldReason::Escrow.into();
         AccountMoney {
             free: <T as pallet_station_deals::Config>::Currency::balance(&account),
             escrow: <T as pallet_station_deals::Config>::Currency::balance_on_hold(&escrow, &account),
-            collateral: <T as pallet_station_providers::Config>::Currency::balance_on_hold(&collateral, &account),
+            // What was seized is on hold as well, but not its any more.
+            collateral: pallet_station_providers::Providers::<T>::get(&account).map_or(0, |record| record.collateral),
             channels: 0,
         }
     }

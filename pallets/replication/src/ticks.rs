@@ -1,14 +1,18 @@
 //! What happens at the beginning and at the end of every block.
 
 use crate::{
-    beacon, Buckets, Config, CurrentTick, DrawBeacons, Draws, OpenTick, OpenTicks, Opening, Pallet, WeightInfo as _,
+    beacon, Buckets, Config, CurrentTick, DrawBeacons, Draws, Lane, OpenTick, OpenTicks, Opening, Pallet,
+    WeightInfo as _,
 };
 use frame_support::{dispatch::DispatchClass, traits::Get, weights::Weight};
-use sp_runtime::traits::SaturatedConversion;
+use sp_runtime::{traits::SaturatedConversion, Perbill};
 use station_primitives::{BlockNumber, ReplicaId, Seed, Tick, Timing};
 
 /// Bytes of the largest audit in an extrinsic of its own: four openings and a seal check at 1 GiB, with room to spare.
 pub const LARGEST_AUDIT_BYTES: u32 = 8 * 1024;
+
+/// The share of a block that draws and sweeps may take, half each: what is left holds the reserve of audits and more.
+const HOOKS_SHARE: Perbill = Perbill::from_percent(25);
 
 impl<T: Config> Pallet<T> {
     /// The network's clock.
@@ -26,14 +30,63 @@ impl<T: Config> Pallet<T> {
         let now = Self::now();
         Self::record_parent(now);
         Self::hand_out_seeds(now);
-        let draws = Self::run_draws(now);
-        let sweeps = Self::sweep_missed().saturating_add(Self::sweep_late()).saturating_add(Self::sweep_commits(now));
-        let ends = Self::sweep_ends();
         <T as Config>::WeightInfo::begin_block()
-            .saturating_add(<T as Config>::WeightInfo::draw().saturating_mul(u64::from(draws)))
-            .saturating_add(<T as Config>::WeightInfo::sweep_fault().saturating_mul(u64::from(sweeps)))
-            .saturating_add(<T as Config>::WeightInfo::sweep_end().saturating_mul(u64::from(ends)))
+            .saturating_add(Self::draw_all(now))
+            .saturating_add(Self::sweep_all(now))
             .saturating_add(<T as Config>::WeightInfo::end_block())
+    }
+
+    /// The steps of one block: as many as `most`, if they fit half of the share of a block that hooks may take.
+    fn steps(most: u32, each: Weight) -> u32 {
+        let half = (HOOKS_SHARE * T::BlockWeights::get().max_block) / 2;
+        let fit = half.checked_div_per_component(&each).unwrap_or(u64::MAX).max(1);
+        most.min(u32::try_from(fit).unwrap_or(u32::MAX))
+    }
+
+    /// Draws: for shards below their minimum first; of what is left half for lost replicas, then first draws, and then
+    /// replicas of providers that go, which are well.
+    fn draw_all(now: BlockNumber) -> Weight {
+        let (first, repair) = (<T as Config>::WeightInfo::draw(), <T as Config>::WeightInfo::draw_repair());
+        let mut left = Self::steps(T::DrawsPerBlock::get(), first.max(repair));
+        let urgent = Self::run_orders(Lane::Urgent, left);
+        left = left.saturating_sub(urgent);
+        let ordinary = Self::run_orders(Lane::Ordinary, left.div_ceil(2));
+        left = left.saturating_sub(ordinary);
+        let firsts = Self::run_draws(now, left);
+        let handovers = Self::run_orders(Lane::Handover, left.saturating_sub(firsts));
+        let repairs = urgent.saturating_add(ordinary).saturating_add(handovers);
+        first.saturating_mul(u64::from(firsts)).saturating_add(repair.saturating_mul(u64::from(repairs)))
+    }
+
+    /// Sweeps: each may take what those before it left, less a little that is kept for each of those after it.
+    fn sweep_all(now: BlockNumber) -> Weight {
+        const SWEEPS: u32 = 7;
+        let (fault, end) = (<T as Config>::WeightInfo::sweep_fault(), <T as Config>::WeightInfo::sweep_end());
+        let departure = <T as Config>::WeightInfo::sweep_departure();
+        let mut left = Self::steps(T::SweepsPerBlock::get(), fault.max(end).max(departure));
+        let kept = left / (2 * SWEEPS);
+        let mut after = SWEEPS;
+        let mut sweep = |sweep: &dyn Fn(u32) -> u32| {
+            after = after.saturating_sub(1);
+            let most = left.saturating_sub(kept.saturating_mul(after)).max(left.min(1));
+            let done = sweep(most);
+            left = left.saturating_sub(done);
+            u64::from(done)
+        };
+        let faults = [
+            sweep(&|most| Self::sweep_missed(most)),
+            sweep(&|most| Self::sweep_late(most)),
+            sweep(&|most| Self::sweep_commits(now, most)),
+            sweep(&|most| Self::wake_orders(Lane::Soon, now, most)),
+            sweep(&|most| Self::wake_orders(Lane::Rest, now, most)),
+        ];
+        let faults = faults.iter().fold(0u64, |sum, done| sum.saturating_add(*done));
+        let departures = sweep(&|most| Self::sweep_departures(now, most));
+        let ends = sweep(&|most| Self::sweep_ends(most));
+        fault
+            .saturating_mul(faults)
+            .saturating_add(departure.saturating_mul(departures))
+            .saturating_add(end.saturating_mul(ends))
     }
 
     /// Give the challenges and draws that waited for this block's beacon their seed.
@@ -43,6 +96,7 @@ impl<T: Config> Pallet<T> {
         if Draws::<T>::contains_key(now) {
             DrawBeacons::<T>::insert(now, Self::beacon(base));
         }
+        Self::hand_out_beacon(base);
         // One tick opens in a block at most, so at most one is ready: the first that waits, opened at `base`.
         let mut opening = Opening::<T>::get();
         if opening.first().is_none_or(|(_, block)| *block > base) {
@@ -77,6 +131,7 @@ impl<T: Config> Pallet<T> {
         let limits = T::BlockWeights::get();
         let limit = limits.get(class);
         let audit = <T as Config>::WeightInfo::prove(1)
+            .saturating_add(<T as Config>::WeightInfo::verify_recomputed())
             .saturating_add(<T as Config>::WeightInfo::authorize_prove(1))
             .saturating_add(limit.base_extrinsic);
         let used = frame_system::Pallet::<T>::block_weight();

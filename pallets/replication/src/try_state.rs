@@ -2,7 +2,7 @@
 
 use crate::{
     Buckets, ByProvider, Config, CurrentTick, Health, HealthCounts, LateBuckets, LiveReplicas, OpenSlots, Opening,
-    Pallet, Phase, Places, Replica, Replicas, ShardRecord, ShardRecords, Standing, Sweeps,
+    Orders, Pallet, Phase, Places, Replica, Replicas, ShardRecord, ShardRecords, Standing, Sweeps,
 };
 use alloc::{
     collections::BTreeMap,
@@ -37,7 +37,8 @@ impl<T: Config> Pallet<T> {
         Self::check_providers()?;
         Self::check_shards()?;
         Self::check_escrows()?;
-        Self::check_queues()
+        Self::check_queues()?;
+        Self::check_orders()
     }
 
     /// Every replica is in the bucket that its phase names; buckets hold nothing else.
@@ -47,7 +48,10 @@ impl<T: Config> Pallet<T> {
             ensure(!bucket.is_empty(), || format!("bucket {tick} is empty and stored"))?;
             for id in &bucket {
                 let phase = Replicas::<T>::get(id).map(|replica| replica.phase);
-                let right = matches!(phase, Some(Phase::Seal { due } | Phase::Keep { due }) if due == tick);
+                let right = matches!(
+                    phase,
+                    Some(Phase::Seal { due } | Phase::Keep { due } | Phase::Reported { due }) if due == tick
+                );
                 ensure(right, || format!("bucket {tick} holds {id}, which is {phase:?}"))?;
             }
             entries = entries.saturating_add(bucket.len());
@@ -81,6 +85,14 @@ impl<T: Config> Pallet<T> {
                 live = live.saturating_add(1);
             }
         }
+        // A candidate holds room and collateral as for a replica of its own.
+        for (id, order) in Orders::<T>::iter() {
+            let Some(candidate) = order.candidate() else { continue };
+            let share = shares.entry(candidate.provider.clone()).or_default();
+            share.replicas = share.replicas.saturating_add(1);
+            share.used = share.used.saturating_add(Self::bytes_of(id));
+            share.collateral = share.collateral.saturating_add(candidate.collateral);
+        }
         let counted = LiveReplicas::<T>::get();
         ensure(live == counted, || format!("{live} replicas are live, {counted} are counted"))?;
         for (who, provider) in pallet_station_providers::Providers::<T>::iter() {
@@ -101,7 +113,11 @@ impl<T: Config> Pallet<T> {
     fn check_replica(id: ReplicaId, replica: &Replica) -> Result<(), String> {
         let held = matches!(
             replica.phase,
-            Phase::Commit { .. } | Phase::Seal { .. } | Phase::Keep { .. } | Phase::Late { .. }
+            Phase::Commit { .. }
+                | Phase::Seal { .. }
+                | Phase::Keep { .. }
+                | Phase::Reported { .. }
+                | Phase::Late { .. }
         );
         ensure(held == replica.provider.is_some(), || {
             format!("replica {id}: {:?} and {:?}", replica.phase, replica.provider)
@@ -121,6 +137,7 @@ impl<T: Config> Pallet<T> {
     fn check_shards() -> Result<(), String> {
         let listed = ByProvider::<T>::iter_keys().count();
         let held = Replicas::<T>::iter_values().filter(|replica| replica.provider.is_some()).count();
+        let held = held.saturating_add(Orders::<T>::iter_values().filter(|order| order.candidate().is_some()).count());
         ensure(listed == held, || format!("{listed} replicas are listed under providers, {held} have one"))?;
         let mut health: BTreeMap<DealId, HealthCounts> = BTreeMap::new();
         for shard in Shards::<T>::iter_keys() {
@@ -152,7 +169,10 @@ impl<T: Config> Pallet<T> {
             let standing = replica.as_ref().map_or(Standing::Onboarding, |replica| replica.phase.standing());
             let holder = seat.holder.as_ref().map(|(who, _)| who);
             let provider = replica.as_ref().and_then(|replica| replica.provider.as_ref());
-            let mirrored = seat.standing == standing && holder == provider;
+            let drawn = Orders::<T>::get(ReplicaId { shard, slot });
+            let drawn = drawn.as_ref().and_then(|order| order.candidate()).map(|candidate| &candidate.provider);
+            let candidate = seat.candidate.as_ref().map(|(who, _)| who);
+            let mirrored = seat.standing == standing && holder == provider && candidate == drawn;
             let ended = deal.ending && replica.is_none();
             ensure(mirrored || ended, || format!("shard {shard}: seat {slot} is {seat:?}, the slot {replica:?}"))?;
         }

@@ -1,5 +1,9 @@
 //! What is stored about replicas, shards and challenges.
 
+mod orders;
+
+pub use orders::{Candidate, DepartureSweep, DrawsWaiting, Ends, Lane, Order, Queued, Stage, Ticket};
+
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use scale_info::TypeInfo;
@@ -46,6 +50,11 @@ pub enum Phase {
         /// The tick at which the next audit falls due.
         due: Tick,
     },
+    /// Its holder reported that it is not whole: unpaid, and not live until the next audit is answered.
+    Reported {
+        /// The tick at which that audit falls due.
+        due: Tick,
+    },
     /// An audit was missed or answered wrong.
     Late {
         /// The tick at which it fell due.
@@ -53,7 +62,7 @@ pub enum Phase {
         /// Whether it has been answered wrong once.
         wrong: bool,
     },
-    /// The replica was lost; the slot waits for a repair order.
+    /// The replica was lost; a repair order has it made anew, as long as the deal takes replicas.
     Vacant {
         /// Why it was lost.
         reason: Reason,
@@ -69,7 +78,7 @@ impl Phase {
             Self::Drawing | Self::Commit { .. } => ReplicaState::Assigned,
             Self::Seal { .. } => ReplicaState::Committed,
             Self::Keep { .. } => ReplicaState::Active,
-            Self::Late { .. } => ReplicaState::Faulty,
+            Self::Late { .. } | Self::Reported { .. } => ReplicaState::Faulty,
             Self::Vacant { .. } | Self::Failed => ReplicaState::Replaced,
         }
     }
@@ -79,7 +88,7 @@ impl Phase {
         match self {
             Self::Drawing | Self::Commit { .. } | Self::Seal { .. } => Standing::Onboarding,
             Self::Keep { .. } => Standing::Live,
-            Self::Late { .. } => Standing::Faulty,
+            Self::Late { .. } | Self::Reported { .. } => Standing::Faulty,
             Self::Vacant { .. } | Self::Failed => Standing::Gone,
         }
     }
@@ -87,7 +96,7 @@ impl Phase {
     /// The tick of its challenge, open or to come.
     pub const fn due(self) -> Option<Tick> {
         match self {
-            Self::Seal { due } | Self::Keep { due } | Self::Late { due, .. } => Some(due),
+            Self::Seal { due } | Self::Keep { due } | Self::Reported { due } | Self::Late { due, .. } => Some(due),
             _ => None,
         }
     }
@@ -100,7 +109,7 @@ pub enum Standing {
     Onboarding,
     /// Active, with no outstanding miss.
     Live,
-    /// With an outstanding miss.
+    /// With an outstanding miss, or reported by its holder.
     Faulty,
     /// Lost or failed.
     Gone,
@@ -133,6 +142,9 @@ pub struct Replica {
     pub settled: u32,
     /// Plancks of the escrow spent on the slot, over all its providers.
     pub spent: Balance,
+    /// Whether a repair order made it and it is not active yet. Should it fail its seal check, another order is opened: no
+    /// client brings the data.
+    pub repair: bool,
 }
 
 impl Default for Replica {
@@ -150,6 +162,7 @@ impl Default for Replica {
             fruitless: 0,
             settled: 0,
             spent: 0,
+            repair: false,
         }
     }
 }
@@ -161,6 +174,21 @@ pub struct Seat {
     pub standing: Standing,
     /// Who holds it and for which operator, so that no other replica goes there.
     pub holder: Option<(AccountId, [u8; 32])>,
+    /// Who was drawn to make it anew, and for which operator.
+    pub candidate: Option<(AccountId, [u8; 32])>,
+    /// How often its holder was named as a source that does not serve, since it was last receipted to have served.
+    pub named: u8,
+}
+
+/// Who lost a replica of a shard.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Loss {
+    /// The provider.
+    pub provider: AccountId,
+    /// Its operator.
+    pub operator: [u8; 32],
+    /// When.
+    pub block: BlockNumber,
 }
 
 /// An entry of a shard's history.
@@ -183,8 +211,8 @@ pub struct HistoryEntry {
 pub struct ShardRecord {
     /// One for each slot.
     pub seats: BoundedVec<Seat, ConstU32<{ MAX_REPLICAS as u32 }>>,
-    /// Who lost a replica of it: never drawn for it again while remembered.
-    pub lost: BoundedVec<AccountId, ConstU32<{ MAX_REPLICAS as u32 }>>,
+    /// Who lost a replica of it: neither drawn for it again while that is recent, nor anybody of the same operator.
+    pub lost: BoundedVec<Loss, ConstU32<{ MAX_REPLICAS as u32 }>>,
     /// Whether every slot has once been settled: became active, or failed.
     pub started: bool,
     /// Its state, as counted in the deal's health.

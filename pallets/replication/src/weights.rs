@@ -13,8 +13,8 @@ use frame_support::{
 
 /// Weights that the pallet needs.
 pub trait WeightInfo {
-    /// [`crate::Call::commit`].
-    fn commit() -> Weight;
+    /// [`crate::Call::commit`] of a repair that `s` sources served.
+    fn commit(s: u32) -> Weight;
     /// Authorizing it.
     fn authorize_commit() -> Weight;
     /// [`crate::Call::prove_seal`].
@@ -25,16 +25,30 @@ pub trait WeightInfo {
     fn prove(n: u32) -> Weight;
     /// Authorizing it.
     fn authorize_prove(n: u32) -> Weight;
+    /// What an audit that also recomputes a label costs to verify, beyond [`Self::prove`].
+    fn verify_recomputed() -> Weight;
+    /// [`crate::Call::report_fault`].
+    fn report_fault() -> Weight;
+    /// Authorizing it.
+    fn authorize_report_fault() -> Weight;
+    /// [`crate::Call::name_sources`] with `s` sources.
+    fn name_sources(s: u32) -> Weight;
+    /// Authorizing it.
+    fn authorize_name_sources() -> Weight;
     /// `on_initialize` without draws and sweeps.
     fn begin_block() -> Weight;
     /// `on_finalize`.
     fn end_block() -> Weight;
-    /// One draw.
+    /// One first draw.
     fn draw() -> Weight;
+    /// One draw for an order.
+    fn draw_repair() -> Weight;
     /// One miss, slash or late commitment.
     fn sweep_fault() -> Weight;
     /// One slot of a deal that ends.
     fn sweep_end() -> Weight;
+    /// One replica of a provider that goes.
+    fn sweep_departure() -> Weight;
 }
 
 const SIGNATURE_MICROS: u64 = 150;
@@ -60,9 +74,12 @@ const fn compressions(count: u64) -> Weight {
 pub struct CountedWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for CountedWeight<T> {
-    fn commit() -> Weight {
-        // replica, deal, buckets tried, clock, accounts, provider, shard record, health.
-        T::DbWeight::get().reads_writes(20, 10)
+    fn commit(s: u32) -> Weight {
+        // replica, deal, buckets tried, clock, accounts, providers, shard record, health, the order and the holder dismissed;
+        // for each source its record and account.
+        T::DbWeight::get()
+            .reads_writes(45, 30)
+            .saturating_add(T::DbWeight::get().reads_writes(3, 2).saturating_mul(u64::from(s)))
     }
     fn authorize_commit() -> Weight {
         micros(SIGNATURE_MICROS).saturating_add(T::DbWeight::get().reads(4))
@@ -85,6 +102,21 @@ impl<T: frame_system::Config> WeightInfo for CountedWeight<T> {
         let each = compressions(AUDIT_BYTES_COMPRESSIONS).saturating_add(T::DbWeight::get().reads(3));
         micros(SIGNATURE_MICROS).saturating_add(each.saturating_mul(u64::from(n)))
     }
+    fn verify_recomputed() -> Weight {
+        compressions(AUDIT_COMPRESSIONS)
+    }
+    fn report_fault() -> Weight {
+        T::DbWeight::get().reads_writes(40, 25)
+    }
+    fn authorize_report_fault() -> Weight {
+        micros(SIGNATURE_MICROS).saturating_add(T::DbWeight::get().reads(4))
+    }
+    fn name_sources(s: u32) -> Weight {
+        T::DbWeight::get().reads_writes(30, 4).saturating_add(micros(10).saturating_mul(u64::from(s)))
+    }
+    fn authorize_name_sources() -> Weight {
+        micros(SIGNATURE_MICROS).saturating_add(T::DbWeight::get().reads(25))
+    }
     fn begin_block() -> Weight {
         // The parent's output, a beacon of up to 64 outputs, one tick, and the blocks and ticks that cursors pass.
         compressions(64).saturating_add(T::DbWeight::get().reads_writes(120, 40))
@@ -96,6 +128,12 @@ impl<T: frame_system::Config> WeightInfo for CountedWeight<T> {
         // 32 providers by place, their friends, the shard, the chosen; the assignment, or the failure.
         compressions(80).saturating_add(T::DbWeight::get().reads_writes(110, 12))
     }
+    fn draw_repair() -> Weight {
+        compressions(80).saturating_add(T::DbWeight::get().reads_writes(115, 14))
+    }
+    fn sweep_departure() -> Weight {
+        T::DbWeight::get().reads_writes(40, 28)
+    }
     fn sweep_fault() -> Weight {
         T::DbWeight::get().reads_writes(30, 20)
     }
@@ -106,7 +144,28 @@ impl<T: frame_system::Config> WeightInfo for CountedWeight<T> {
 
 /// Weights of zero database, for mocks.
 impl WeightInfo for () {
-    fn commit() -> Weight {
+    fn commit(_s: u32) -> Weight {
+        micros(100)
+    }
+    fn verify_recomputed() -> Weight {
+        compressions(AUDIT_COMPRESSIONS)
+    }
+    fn report_fault() -> Weight {
+        micros(100)
+    }
+    fn authorize_report_fault() -> Weight {
+        micros(SIGNATURE_MICROS)
+    }
+    fn name_sources(_s: u32) -> Weight {
+        micros(100)
+    }
+    fn authorize_name_sources() -> Weight {
+        micros(SIGNATURE_MICROS)
+    }
+    fn draw_repair() -> Weight {
+        micros(100)
+    }
+    fn sweep_departure() -> Weight {
         micros(100)
     }
     fn authorize_commit() -> Weight {

@@ -76,6 +76,8 @@ pub struct DealInfo {
     pub spent: Balance,
     /// Its worst shard's state.
     pub state: DealState,
+    /// Whether its client has ended it: it only runs out.
+    pub cancelled: bool,
     /// What the client wrote down with it, for itself: see [`crate::MEMO_BYTES`].
     pub memo: Vec<u8>,
 }
@@ -118,6 +120,8 @@ pub struct ShardInfo {
     pub history: Vec<HistoryInfo>,
     /// The repair orders that are open for its slots.
     pub orders: Vec<OrderInfo>,
+    /// Plancks that its client got out of slashes because the shard fell below its minimum.
+    pub compensated: Balance,
 }
 
 /// An open repair order.

@@ -20,6 +20,8 @@ parameter_types! {
     pub const ProofCharge: Balance = economy::PROOF_CHARGE;
     pub const OnboardingFee: Balance = economy::ONBOARDING_FEE;
     pub const AssignmentDeposit: Balance = economy::ASSIGNMENT_DEPOSIT;
+    pub const ReportedShare: Permill = Permill::from_parts(economy::REPORTED_SHARE);
+    pub const RepairServedPrice: Balance = economy::REPAIR_SERVED_PRICE;
 }
 
 /// Who earns the admins' share: the author of the block in which it is paid.
@@ -40,6 +42,7 @@ impl pallet_station_providers::Config for Runtime {
     type CollateralPerGib = CollateralPerGib;
     type NewcomerBytes = NewcomerBytes;
     type SilentAfter = ConstU32<{ economy::SILENT_AFTER }>;
+    type TopUpDays = ConstU32<{ economy::TOP_UP_DAYS }>;
     type WeightInfo = pallet_station_providers::weights::CountedWeight<Runtime>;
 }
 
@@ -54,6 +57,8 @@ impl pallet_station_deals::Config for Runtime {
     type ProofCharge = ProofCharge;
     type OnboardingFee = OnboardingFee;
     type AssignmentDeposit = AssignmentDeposit;
+    type RepairServedPrice = RepairServedPrice;
+    type RepairEveryDays = ConstU32<{ economy::REPAIR_EVERY_DAYS }>;
     type MaxDraws = ConstU32<{ economy::MAX_DRAWS }>;
     type MaxPeriods = ConstU32<{ economy::MAX_PERIODS }>;
     type WeightInfo = pallet_station_deals::weights::CountedWeight<Runtime>;
@@ -65,5 +70,7 @@ impl pallet_station_replication::Config for Runtime {
     type DrawsPerBlock = ConstU32<{ economy::DRAWS_PER_BLOCK }>;
     type SweepsPerBlock = ConstU32<{ economy::SWEEPS_PER_BLOCK }>;
     type MaxFruitlessDraws = ConstU32<{ economy::MAX_FRUITLESS_DRAWS }>;
+    type RepairDraws = ConstU32<{ economy::REPAIR_DRAWS }>;
+    type ReportedShare = ReportedShare;
     type WeightInfo = pallet_station_replication::weights::CountedWeight<Runtime>;
 }

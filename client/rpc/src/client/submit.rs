@@ -54,6 +54,8 @@ pub struct Deal {
     pub max_price: Price,
     /// Where the replicas go.
     pub placement: Placement,
+    /// What the client writes down with the deal, for itself: nothing, or [`station_primitives::MEMO_BYTES`] encrypted bytes.
+    pub memo: Vec<u8>,
 }
 
 impl Deal {
@@ -81,12 +83,16 @@ impl Deal {
                 fallback: *fallback,
             },
         };
+        let memo = BoundedVec::try_from(self.memo.clone()).map_err(|memo| {
+            ClientError::Invalid(format!("a memo of {} bytes is longer than a deal takes", memo.len()))
+        })?;
         Ok(pallet_station_deals::Call::<Runtime>::submit_deal {
             shards,
             replicas: self.replicas,
             periods: self.periods,
             max_price: self.max_price,
             placement,
+            memo,
         }
         .into())
     }
@@ -356,8 +362,14 @@ mod tests {
 
     #[test]
     fn a_deal_over_an_impossible_size_is_refused_before_it_is_signed() {
-        let deal =
-            Deal { shards: vec![([0; 32], 100)], replicas: 3, periods: 1, max_price: 0, placement: Placement::Any };
+        let deal = Deal {
+            shards: vec![([0; 32], 100)],
+            replicas: 3,
+            periods: 1,
+            max_price: 0,
+            placement: Placement::Any,
+            memo: Vec::new(),
+        };
         assert!(matches!(deal.call(), Err(ClientError::Invalid(_))));
         let many = Deal { shards: vec![([0; 32], 1 << 16); 257], ..deal };
         assert!(matches!(many.call(), Err(ClientError::Invalid(_))));

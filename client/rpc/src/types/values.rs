@@ -98,6 +98,32 @@ impl JsonSchema for Digest {
     }
 }
 
+/// Bytes of any number, as `0x` and two digits each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HexBytes(pub Vec<u8>);
+
+impl Serialize for HexBytes {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&format!("0x{}", hex::encode(&self.0)))
+    }
+}
+
+impl<'de> Deserialize<'de> for HexBytes {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        hex::decode(text.strip_prefix("0x").unwrap_or(&text)).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for HexBytes {
+    fn schema_name() -> Cow<'static, str> {
+        "HexBytes".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^0x([0-9a-f]{2})*$" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +143,16 @@ mod tests {
         assert_eq!(alice.parse::<Account>().expect("an account").to_string(), alice);
         assert!("5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQX".parse::<Account>().is_err());
         assert!("alice".parse::<Account>().is_err());
+    }
+
+    #[test]
+    fn bytes_are_read_as_they_are_written() {
+        for bytes in [vec![], vec![0, 1, 0xff]] {
+            let text = serde_json::to_string(&HexBytes(bytes.clone())).expect("json");
+            assert_eq!(serde_json::from_str::<HexBytes>(&text).expect("json"), HexBytes(bytes));
+        }
+        assert_eq!(serde_json::to_string(&HexBytes(vec![])).expect("json"), "\"0x\"");
+        assert!(serde_json::from_str::<HexBytes>("\"0xabc\"").is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-const POINTS: [&str; 12] = [
+const POINTS: [&str; 15] = [
     "store:expected",
     "store:allocated",
     "store:piece-written",
@@ -20,19 +20,25 @@ const POINTS: [&str; 12] = [
     "store:sealed-renamed",
     "store:sealed-recorded",
     "store:unsealed",
+    "store:condemned",
+    "store:salvaged",
+    "store:salvage-recorded",
     "store:retiring",
     "store:retired-files",
 ];
 
 const KEEPS: [&str; 2] = ["7/0/0", "7/1/0"];
 const GOES: &str = "7/2/0";
+/// Rots once it is sealed, and is made again from another holder.
+const ROTS: &str = "7/3/0";
 
 fn shards() -> [Shard; 2] {
     // Two sizes, so that they are sealed one after the other; one of them of several pieces.
     [Shard::new(21, 1), Shard::new(18, 2)]
 }
 
-/// The whole life of three replicas: two end sealed for a second key, one retired. May be begun again at any point.
+/// The whole life of four replicas: two end sealed for a second key, one retired, one rots and ends as it was. May be begun
+/// again at any point.
 fn live(store: &Store) -> Result<(), Error> {
     let shards = shards();
     let goes = id(GOES);
@@ -50,15 +56,93 @@ fn live(store: &Store) -> Result<(), Error> {
     shards[0].receive(store, goes)?;
     seal(store, &[(goes, key(3))])?;
     store.retire(goes)?;
+    rot_and_heal(store, &shards[0])
+}
+
+/// Always the same bytes, so that doing it twice does not undo it.
+fn rot(dir: &Path, file: &str, shard: &Shard) {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::OpenOptions::new().write(true).open(dir.join(file)).unwrap();
+    // Beyond the header page, the last page of labels: nothing depends on it but itself.
+    file.write_all_at(&[0xa5; 64], shard.class.bytes()).unwrap();
+}
+
+fn rot_and_heal(store: &Store, shard: &Shard) -> Result<(), Error> {
+    let replica = id(ROTS);
+    let source = station_primitives::AccountId::new([8; 32]);
+    match store.state(replica) {
+        None | Some(LocalState::Receiving { .. } | LocalState::Received) => {
+            store.expect(replica, shard.comm_d, shard.class)?;
+            for piece in store.missing(replica)?.missing() {
+                let (data, path) = (shard.piece(piece), &shard.paths[piece as usize]);
+                store.put_piece_from(replica, piece, data, path, Some(&source))?;
+            }
+            // What was salvaged was served by nobody, and nothing is counted twice.
+            let served: u32 = store.sources(replica)?.iter().map(|source| source.pieces).sum();
+            assert!(served <= shard.class.pieces(), "{served}");
+            seal(store, &[(replica, key(4))])?;
+        }
+        Some(LocalState::Sealed { .. } | LocalState::Damaged { .. }) => {}
+        Some(LocalState::Sealing { .. }) => unreachable!("nobody seals beside this"),
+    }
+    if matches!(store.state(replica), Some(LocalState::Sealed { .. })) {
+        rot(&store.folders.root, "sealed/7-3-0.shard", shard);
+        let found = store.scrub(&mut crate::Position::default(), u64::MAX)?.fault;
+        assert_eq!(found.map(|(replica, _)| replica), Some(replica));
+        store.condemn(replica)?;
+    }
+    let salvaged = store.salvage(replica, &|| false)?;
+    assert_eq!(salvaged.missing(), [shard.class.pieces() - 1], "only what rotted is missing");
+    let last = shard.class.pieces() - 1;
+    let (data, path) = (shard.piece(last), &shard.paths[last as usize]);
+    assert!(store.put_piece_from(replica, last, data, path, Some(&source))?);
+    seal(store, &[(replica, key(4))])?;
     Ok(())
+}
+
+/// What a loss of power may do beyond a kill: all that was written and not promised is zeros.
+fn lose_what_was_not_promised(dir: &Path) {
+    use std::os::unix::fs::FileExt;
+    let zero = |path: &Path, from: u64, bytes: u64| {
+        let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+        file.write_all_at(&vec![0; bytes as usize], from).unwrap();
+    };
+    for entry in std::fs::read_dir(dir.join("sealing")).unwrap() {
+        let path = entry.unwrap().path();
+        zero(&path, 0, std::fs::metadata(&path).unwrap().len());
+    }
+    let store = Store::open(dir, GIB).unwrap();
+    for entry in store.list() {
+        let LocalState::Receiving { .. } = entry.state else { continue };
+        let path = store.folders.incoming(entry.replica);
+        let bytes = entry.class.piece_bytes() as u64;
+        for piece in store.missing(entry.replica).unwrap().missing() {
+            zero(&path, 4096 + u64::from(piece) * bytes, bytes);
+        }
+    }
 }
 
 fn assert_lived(dir: &Path, store: &Store) {
     for (at, (replica, shard)) in KEEPS.iter().zip(&shards()).enumerate() {
         assert_whole(store, id(replica), key(10 + at as u8), shard);
     }
-    assert_eq!(files(dir), ["sealed/7-0-0.shard", "sealed/7-1-0.shard"]);
-    assert_eq!(store.list().len(), 2);
+    assert_whole(store, id(ROTS), key(4), &shards()[0]);
+    assert_eq!(files(dir), ["sealed/7-0-0.shard", "sealed/7-1-0.shard", "sealed/7-3-0.shard"]);
+    assert_eq!(store.list().len(), 3);
+    let faults = store.scrub(&mut crate::Position::default(), u64::MAX).unwrap();
+    assert!(faults.over && faults.fault.is_none(), "{faults:?}");
+}
+
+/// What the store calls sealed is whole, straight after a crash too.
+fn assert_nothing_wrong(store: &Store) {
+    for entry in store.list() {
+        let LocalState::Sealed { key, .. } = entry.state else { continue };
+        let at = usize::from(entry.replica == id(KEEPS[1]));
+        // The one that was made to rot may not have been found yet.
+        if entry.replica != id(ROTS) {
+            assert_whole(store, entry.replica, key, &shards()[at]);
+        }
+    }
 }
 
 /// Run by the other tests in a process of its own; does nothing without their instructions.
@@ -125,7 +209,12 @@ fn a_process_killed_at_any_point_is_finished_by_the_next() {
             use std::os::unix::process::ExitStatusExt;
             assert_eq!(output.status.signal(), Some(6), "{}", String::from_utf8_lossy(&output.stderr));
             died += 1;
+            // Every other time the power goes with the process.
+            if nth % 2 == 1 {
+                lose_what_was_not_promised(dir.path());
+            }
             let store = Store::open(dir.path(), GIB).unwrap();
+            assert_nothing_wrong(&store);
             live(&store).unwrap_or_else(|error| panic!("{point} {nth}: {error}"));
             assert_lived(dir.path(), &store);
         }

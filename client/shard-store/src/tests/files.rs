@@ -105,13 +105,34 @@ fn files_that_are_no_shards_are_left_alone() {
 }
 
 #[test]
-fn a_replica_whose_file_was_taken_away_is_forgotten() {
+fn a_sealed_replica_whose_file_was_taken_away_is_damaged_and_any_other_is_forgotten() {
     let (dir, shard, ids) = three();
     fs::remove_file(dir.path().join("sealed/7-0-0.shard")).unwrap();
+    fs::remove_file(dir.path().join("received/7-1-0.data")).unwrap();
+    for _ in 0..2 {
+        let store = Store::open(dir.path(), GIB).unwrap();
+        assert!(matches!(store.state(ids[0]), Some(LocalState::Damaged { key: of, .. }) if of == key(1)));
+        assert_eq!(store.state(ids[1]), None);
+        assert_eq!(store.list().len(), 2);
+    }
     let store = Store::open(dir.path(), GIB).unwrap();
-    assert_eq!(store.state(ids[0]), None);
-    assert_eq!(store.list().len(), 2);
+    assert_eq!(store.salvage(ids[0], &|| false).unwrap().count(), 0);
     shard.receive(&store, ids[0]).unwrap();
+    shard.receive(&store, ids[1]).unwrap();
+}
+
+#[test]
+fn a_store_of_the_format_before_is_taken_over() {
+    let (dir, shard, ids) = three();
+    {
+        let db = rocksdb::DB::open(&rocksdb::Options::default(), dir.path().join("index")).unwrap();
+        db.put(b"format", 1u32.to_le_bytes()).unwrap();
+    }
+    for _ in 0..2 {
+        let store = Store::open(dir.path(), GIB).unwrap();
+        assert_whole(&store, ids[0], key(1), &shard);
+        assert_eq!(store.list().len(), 3);
+    }
 }
 
 #[test]
@@ -129,8 +150,8 @@ fn a_later_format_is_not_touched() {
     {
         let options = rocksdb::Options::default();
         let db = rocksdb::DB::open(&options, dir.path().join("index")).unwrap();
-        db.put(b"format", 2u32.to_le_bytes()).unwrap();
+        db.put(b"format", 3u32.to_le_bytes()).unwrap();
     }
     let error = Store::open(dir.path(), GIB).err().unwrap();
-    assert!(matches!(error, Error::Format { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, Error::Format { found: 3, known: 2, .. }), "{error}");
 }

@@ -41,4 +41,12 @@ fn speed() {
         store.seal_proof(jobs[1].0, &[nth; 32]).unwrap();
     }
     println!("seal proof: {:.2} ms", start.elapsed().as_secs_f64() * 50.0);
+    let start = Instant::now();
+    let scrubbed = store.scrub(&mut crate::Position::default(), u64::MAX).unwrap();
+    assert!(scrubbed.over && scrubbed.fault.is_none());
+    println!("scrub, one thread: {:.0} MiB/s", rate(4.0, start));
+    store.condemn(jobs[2].0).unwrap();
+    let start = Instant::now();
+    assert!(store.salvage(jobs[2].0, &|| false).unwrap().is_complete());
+    println!("salvage, one thread: {:.1} MiB/s", rate(1.0, start));
 }

@@ -24,7 +24,9 @@ type Block = generic::Block<generic::Header<u32, BlakeTwo256>, OpaqueExtrinsic>;
 type Libp2p = NetworkWorker<Block, <Block as BlockT>::Hash>;
 
 /// A node's network with the transfer protocol and nothing else.
-async fn network<N: NetworkBackend<Block, H256>>(backend: Arc<Memory>) -> (Arc<dyn NetworkService>, Vec<u8>) {
+pub(super) async fn network<N: NetworkBackend<Block, H256>>(
+    backend: Arc<Memory>,
+) -> (Arc<dyn NetworkService>, Vec<u8>) {
     let mut config = NetworkConfiguration::new_local();
     config.listen_addresses = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
     let mut network_config = FullNetworkConfiguration::<Block, H256, N>::new(&config, None);
@@ -81,6 +83,7 @@ async fn exchange(peer: &Peer, address: &[u8]) {
     assert!(complete.contains(&true));
     for piece in 0..PIECES {
         assert!(peer.fetch_piece(address, shard(), piece).await.unwrap().data == data(piece));
+        assert!(peer.repair_piece(address, replica(), piece).await.unwrap().data == data(piece));
     }
     let error = peer.fetch_piece(address, shard(), 99).await.unwrap_err();
     assert_eq!(error.refusal(), Some(Refusal::NotFound));

@@ -18,6 +18,7 @@ async fn pieces_come_back_as_they_were_sent() {
     for piece in 0..PIECES {
         let fetched = peer.fetch_piece(&address, shard(), piece).await.unwrap();
         assert_eq!(fetched, Piece { data: data(piece), siblings: vec![[piece as u8; 32]; 3] });
+        assert_eq!(peer.repair_piece(&address, replica(), piece).await.unwrap(), fetched);
     }
 }
 

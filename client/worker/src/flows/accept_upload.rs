@@ -5,7 +5,7 @@ use crate::{chain::At, mark::Mark, plan::Expect};
 use station_client_shard_store::{Error as StoreError, LocalState};
 use station_client_transfer::protocol::{Refusal, UploadState};
 use station_porep::SizeClass;
-use station_primitives::{ReplicaId, ReplicaState};
+use station_primitives::{api::ShardInfo, AccountId, ReplicaId, ReplicaState};
 
 /// Which pieces of the replica are here. A client may come before this worker has seen the block with its assignment
 /// planned: then the chain is asked now.
@@ -24,6 +24,8 @@ pub fn status(context: &Context, mark: &Mark, replica: ReplicaId) -> Result<Uplo
         }
         LocalState::Received | LocalState::Sealing { .. } => Ok(UploadState::Complete),
         LocalState::Sealed { .. } => Ok(UploadState::Sealed),
+        // What can be saved of it is being looked for; pieces are taken afterwards.
+        LocalState::Damaged { .. } => Err(Refusal::NotAssigned),
     }
 }
 
@@ -72,13 +74,20 @@ fn expect_if_assigned(context: &Context, mark: &Mark, replica: ReplicaId) -> Res
         Refusal::Internal
     };
     let info = context.chain.replica(best.hash, replica).map_err(failed)?.ok_or(Refusal::NotAssigned)?;
-    if info.provider.as_ref() != Some(context.account()) || info.state != ReplicaState::Assigned {
+    let shard = context.chain.shard(best.hash, replica.shard).map_err(failed)?.ok_or(Refusal::NotAssigned)?;
+    let assigned = info.provider.as_ref() == Some(context.account()) && info.state == ReplicaState::Assigned;
+    // Whoever has the data may bring it for a repair too: its client, when no holder is left.
+    if !assigned && !is_candidate(&shard, replica, context.account()) {
         return Err(Refusal::NotAssigned);
     }
-    let shard = context.chain.shard(best.hash, replica.shard).map_err(failed)?.ok_or(Refusal::NotAssigned)?;
     let class = SizeClass::from_bytes(shard.size).ok_or(Refusal::NotAssigned)?;
     let job = Expect { replica, comm_d: shard.comm_d, class, replaces: false };
     expect(context, mark, best, &job).map_err(|error| refusal(replica, &error))
+}
+
+/// Whether a repair order has this provider make the replica.
+pub(crate) fn is_candidate(shard: &ShardInfo, replica: ReplicaId, account: &AccountId) -> bool {
+    shard.orders.iter().any(|order| order.replica == replica && order.provider.as_ref() == Some(account))
 }
 
 /// What the peer hears of an error of the store.

@@ -98,7 +98,7 @@ type Proven = (Audit, Result<Answer, FlowError>);
 /// Prove a batch on a few threads, in the batch's order.
 fn prove_all(context: &Context, batch: &[Audit]) -> Vec<Proven> {
     let share = batch.len().div_ceil(PROVERS).max(1);
-    let prove = |audit: &Audit| (*audit, prove_one(context, audit));
+    let prove = |audit: &Audit| (*audit, prove_or_condemn(context, audit));
     std::thread::scope(|scope| {
         let threads: Vec<_> =
             batch.chunks(share).map(|part| scope.spawn(move || part.iter().map(prove).collect::<Vec<_>>())).collect();
@@ -115,6 +115,17 @@ fn prove_one(context: &Context, audit: &Audit) -> Result<Answer, FlowError> {
     verify_audit(&key, class, &comm_d, &comm_r, &seed, &proof)
         .map_err(|error| FlowError::Rotted(replica, error.to_string()))?;
     Ok(Answer { replica, due, seed, proof })
+}
+
+/// Prove one; what does not prove itself is out of service from now on.
+fn prove_or_condemn(context: &Context, audit: &Audit) -> Result<Answer, FlowError> {
+    let answer = prove_one(context, audit);
+    if let Err(error) = &answer {
+        if error.is_rot() {
+            context.condemn(audit.replica, error);
+        }
+    }
+    answer
 }
 
 fn count(n: usize) -> u64 {

@@ -14,10 +14,17 @@ pub async fn prove_seal(context: &Context, job: &ProveSeal) -> Result<Option<Has
     let ProveSeal { replica, subject: Subject { key, class, comm_d, comm_r }, seed, .. } = *job;
     let proof = context
         .blocking(move |context| {
-            let proof = context.store.seal_proof(replica, &seed)?;
-            verify_seal(&key, class, &comm_d, &comm_r, &seed, &proof)
-                .map_err(|error| FlowError::Rotted(replica, error.to_string()))?;
-            Ok::<_, FlowError>(proof)
+            let proof = context.store.seal_proof(replica, &seed).map_err(FlowError::from).and_then(|proof| {
+                verify_seal(&key, class, &comm_d, &comm_r, &seed, &proof)
+                    .map_err(|error| FlowError::Rotted(replica, error.to_string()))?;
+                Ok(proof)
+            });
+            if let Err(error) = &proof {
+                if error.is_rot() {
+                    context.condemn(replica, error);
+                }
+            }
+            proof
         })
         .await??;
     fail::fail_point!("prove_seal:proven");

@@ -8,6 +8,7 @@ use super::{on_its_way, Context, FlowError};
 use crate::{
     chain::{At, SubmitError},
     config::{Config, Terms},
+    mark::Mark,
 };
 use frame_support::BoundedVec;
 use pallet_station_providers::{Call, Changes, Policy};
@@ -35,6 +36,8 @@ pub enum Step {
     },
     /// Change the entry.
     Update(Changes),
+    /// Leave the list: nothing is left to be kept.
+    Deregister,
 }
 
 /// What registration waits for.
@@ -49,6 +52,8 @@ pub enum Waiting {
         /// The least that is needed.
         least: Balance,
     },
+    /// The operator to say that it is to come back: it has left.
+    Rejoin,
 }
 
 /// Decide, purely.
@@ -70,16 +75,24 @@ pub fn step(
             None => Step::Wait(Waiting::Funds { free, least: terms.least.saturating_add(crate::config::RESERVE) }),
         };
     };
+    if entry.leaving && entry.replicas == 0 && entry.used == 0 {
+        return Step::Deregister;
+    }
     let mut changes = Changes::default();
     if let Some(address) = address.filter(|address| address.as_bytes() != entry.multiaddr.as_slice()) {
         changes.multiaddr = BoundedVec::try_from(address.as_bytes().to_vec()).ok();
     }
-    if settings && config.keep_registration {
+    if settings && config.keep_registration && !entry.leaving {
         changes.capacity = differs(config.capacity, entry.capacity);
         changes.price = differs(config.price, entry.price);
         changes.retrieval_price = differs(config.retrieval_price, entry.retrieval_price);
         changes.operator = differs(operator(config, account), entry.operator);
         changes.policy = (config.friends.is_empty() == entry.friends_only).then(|| policy(config));
+        changes.collateral = top_up(config, terms, entry, free);
+    }
+    // What was slashed or fined is made good as far as the operator's settings and the balance go: while collateral is short for
+    // too long, replicas are handed over to others.
+    if entry.short_since.is_some() && config.keep_registration && !entry.leaving {
         changes.collateral = top_up(config, terms, entry, free);
     }
     if changes == Changes::default() {
@@ -129,10 +142,14 @@ impl Registrar {
     pub async fn run(
         &mut self,
         context: &Context,
+        mark: &Mark,
         best: At,
         entry: Option<&ProviderInfo>,
         address: Option<String>,
     ) -> Result<(), FlowError> {
+        if self.has_left(context, mark, entry)? {
+            return Ok(());
+        }
         let address = self.settled(address, entry.is_none());
         let account = context.account();
         let nonce = context.chain.nonce(best.hash, account)?;
@@ -169,8 +186,33 @@ impl Registrar {
                 self.settings_done = true;
                 update_call(changes)
             }
+            Step::Deregister => {
+                tracing::info!(target: crate::LOG, %account, "nothing is left to be kept: leaving the list of providers");
+                Call::<Runtime>::deregister {}.into()
+            }
         };
         self.submit(context, best, nonce, call).await
+    }
+
+    /// Keep in mind that the provider leaves. `true` once it is gone, and not to come back.
+    fn has_left(&mut self, context: &Context, mark: &Mark, entry: Option<&ProviderInfo>) -> Result<bool, FlowError> {
+        match entry {
+            Some(entry) if entry.leaving != mark.has_left() => {
+                if entry.leaving {
+                    tracing::info!(
+                        target: crate::LOG, replicas = entry.replicas,
+                        "leaving: replicas are handed over, and kept and proven until then"
+                    );
+                }
+                mark.set_left(entry.leaving)?;
+            }
+            None if mark.has_left() && !context.config.rejoin => {
+                self.tell(context.account(), Waiting::Rejoin);
+                return Ok(true);
+            }
+            _ => {}
+        }
+        Ok(false)
     }
 
     async fn submit(&mut self, context: &Context, best: At, nonce: Nonce, call: RuntimeCall) -> Result<(), FlowError> {
@@ -218,7 +260,9 @@ impl Registrar {
     fn tell(&mut self, account: &AccountId, waiting: Waiting) {
         let same_kind = matches!(
             (&self.told, &waiting),
-            (Some(Waiting::Address), Waiting::Address) | (Some(Waiting::Funds { .. }), Waiting::Funds { .. })
+            (Some(Waiting::Address), Waiting::Address)
+                | (Some(Waiting::Funds { .. }), Waiting::Funds { .. })
+                | (Some(Waiting::Rejoin), Waiting::Rejoin)
         );
         if same_kind {
             return;
@@ -231,6 +275,9 @@ impl Registrar {
             Waiting::Funds { free, least } => tracing::warn!(
                 target: crate::LOG, %account, free_tkt = free / TKT, least_tkt = least.div_ceil(TKT),
                 "not registered yet: send this account TKT for its collateral"
+            ),
+            Waiting::Rejoin => tracing::warn!(
+                target: crate::LOG, %account, "this provider has left; start the node with --rejoin to register it again"
             ),
         }
         self.told = Some(waiting);
@@ -293,6 +340,8 @@ mod tests {
             replicas: 0,
             last_seen: 0,
             since: 0,
+            leaving: false,
+            short_since: None,
         }
     }
 
@@ -328,6 +377,32 @@ mod tests {
         assert_eq!(changes.collateral, Some(200 * TKT));
         assert_eq!(changes.multiaddr.map(|m| m.into_inner()), Some(b"/ip4/10.0.0.1/tcp/1".to_vec()));
         assert_eq!((changes.operator, changes.retrieval_price), (None, None));
+    }
+
+    #[test]
+    fn one_that_leaves_stays_until_nothing_is_left_and_changes_no_terms() {
+        let config = Config::new(200 * GIB, 2 * TKT);
+        let leaving = ProviderInfo { leaving: true, accepting: false, replicas: 1, used: 1, ..entry() };
+        assert_eq!(decide(&config, Some(&leaving), 500 * TKT, Some(HERE)), Step::Nothing);
+        // Its replicas are still to be found.
+        let moved = decide(&config, Some(&leaving), 500 * TKT, Some("/ip4/10.0.0.1/tcp/1"));
+        assert!(matches!(moved, Step::Update(Changes { multiaddr: Some(_), capacity: None, .. })), "{moved:?}");
+        let done = ProviderInfo { replicas: 0, used: 0, ..leaving };
+        assert_eq!(decide(&config, Some(&done), 500 * TKT, Some(HERE)), Step::Deregister);
+    }
+
+    #[test]
+    fn collateral_that_became_short_is_made_good_at_any_time() {
+        let config = Config::new(100 * GIB, TKT);
+        let short = ProviderInfo { collateral: 40 * TKT, collateral_used: 50 * TKT, short_since: Some(9), ..entry() };
+        let later =
+            |entry: &ProviderInfo, free| step(&config, &TERMS, &account(), Some(entry), free, Some(HERE), false);
+        let Step::Update(changes) = later(&short, 500 * TKT) else { panic!("an update") };
+        assert_eq!(changes, Changes { collateral: Some(100 * TKT), ..Changes::default() });
+        let Step::Update(changes) = later(&short, 21 * TKT) else { panic!("an update") };
+        assert_eq!(changes.collateral, Some(60 * TKT), "as far as the balance goes");
+        assert_eq!(later(&short, TKT), Step::Nothing, "there is nothing to lock");
+        assert_eq!(later(&ProviderInfo { leaving: true, replicas: 1, ..short }, 500 * TKT), Step::Nothing);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //! Only when a final block says so and the best block does not object: a re-org never costs a replica. And only above the
 //! store's [`crate::mark::Mark`]: a node that still catches up never does.
 
-use super::{Context, FlowError};
+use super::{accept_upload::is_candidate, Context, FlowError};
 use crate::mark::Mark;
-use station_primitives::{api::ReplicaInfo, AccountId, ReplicaId};
+use station_primitives::{api::ReplicaInfo, AccountId, Hash, ReplicaId};
 
 /// Replicas looked at in one pass; the next pass takes the rest.
 pub const MAX_PASS: usize = 64;
@@ -13,6 +13,15 @@ pub const MAX_PASS: usize = 64;
 /// Whether a block's record of a replica leaves it with the provider.
 fn kept(info: Option<&ReplicaInfo>, account: &AccountId) -> bool {
     info.is_some_and(|info| info.provider.as_ref() == Some(account))
+}
+
+/// Whether a block leaves the replica with this provider, as its holder or as the one that is to make it.
+fn kept_at(context: &Context, at: Hash, replica: ReplicaId) -> Result<bool, FlowError> {
+    if kept(context.chain.replica(at, replica)?.as_ref(), context.account()) {
+        return Ok(true);
+    }
+    let shard = context.chain.shard(at, replica.shard)?;
+    Ok(shard.is_some_and(|shard| is_candidate(&shard, replica, context.account())))
 }
 
 /// Remove those of `orphans` that neither the final nor the best block leaves with this provider. Blocks.
@@ -23,9 +32,7 @@ pub fn retire(context: &Context, mark: &Mark, orphans: &[ReplicaId]) -> Result<u
     }
     let mut retired = 0;
     for replica in orphans.iter().take(MAX_PASS) {
-        let final_info = context.chain.replica(finalized.hash, *replica)?;
-        let best_info = context.chain.replica(best.hash, *replica)?;
-        if kept(final_info.as_ref(), context.account()) || kept(best_info.as_ref(), context.account()) {
+        if kept_at(context, finalized.hash, *replica)? || kept_at(context, best.hash, *replica)? {
             continue;
         }
         fail::fail_point!("retire:decided", |_| Ok(retired));

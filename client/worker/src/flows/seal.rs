@@ -141,6 +141,10 @@ impl Sealer {
             }
             Err(error) => {
                 tracing::error!(target: crate::LOG, replicas = batch.len(), %error, "sealing failed; it is tried again");
+                if let StoreError::Rotted(replica) = &error {
+                    // Only if it is sealed, for another key; plain data that rotted is received anew by the store itself.
+                    context.condemn(*replica, &error);
+                }
                 let mut state = self.state.lock();
                 let until = Instant::now() + BACK_OFF;
                 // In a batch one bad apple fails all: apart from each other, the others succeed.
@@ -195,7 +199,7 @@ impl State {
 }
 
 /// Put this thread behind all that is not sealing.
-fn lower_priority() {
+pub(super) fn lower_priority() {
     #[cfg(target_os = "linux")]
     {
         // On Linux, `who` = 0 is the calling thread.

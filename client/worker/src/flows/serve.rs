@@ -19,13 +19,22 @@ pub fn read_piece(context: &Context, shard: ShardId, piece: u32) -> Result<Piece
         .store
         .of_shard(shard)
         .into_iter()
-        .find(|entry| matches!(entry.state, LocalState::Sealed { .. }))
+        // Of a damaged one, made again or not yet, what is whole is served: it may be the last there is.
+        .find(|entry| !matches!(entry.state, LocalState::Received | LocalState::Sealing { .. }))
         .ok_or(Refusal::NotFound)?;
-    let (data, siblings) =
-        context.store.read_piece(sealed.replica, piece).map_err(|error| refusal(sealed.replica, &error))?;
+    let (data, siblings) = context.store.read_piece(sealed.replica, piece).map_err(|error| {
+        if error.is_rot() {
+            context.condemn(sealed.replica, &error);
+            return Refusal::NotFound;
+        }
+        refusal(sealed.replica, &error)
+    })?;
     fail::fail_point!("serve:read");
-    context.metrics.served.inc_by(u64::try_from(data.len()).unwrap_or(0));
     Ok(Piece { data, siblings })
+}
+
+fn bytes_of(piece: &Piece) -> u64 {
+    u64::try_from(piece.data.len()).unwrap_or(0)
 }
 
 /// What answers peers.
@@ -59,6 +68,24 @@ impl Backend for TransferBackend {
     }
 
     fn read_piece(&self, shard: ShardId, piece: u32) -> Result<Piece, Refusal> {
+        let piece = read_piece(&self.context, shard, piece)?;
+        self.context.metrics.served.inc_by(bytes_of(&piece));
+        Ok(piece)
+    }
+
+    fn repair_piece(&self, replica: ReplicaId, piece: u32) -> Result<Piece, Refusal> {
+        let piece = read_piece(&self.context, replica.shard, piece)?;
+        self.context.metrics.repair_served.inc_by(bytes_of(&piece));
+        Ok(piece)
+    }
+
+    fn partial_piece(&self, shard: ShardId, _: Option<ReplicaId>, piece: u32) -> Result<Piece, Refusal> {
         read_piece(&self.context, shard, piece)
+    }
+
+    fn part_served(&self, repair: Option<ReplicaId>, bytes: usize) {
+        let metrics = &self.context.metrics;
+        let counter = if repair.is_some() { &metrics.repair_served } else { &metrics.served };
+        counter.inc_by(u64::try_from(bytes).unwrap_or(0));
     }
 }

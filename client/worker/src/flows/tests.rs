@@ -1,5 +1,9 @@
 //! The flows over a real store and a chain that does what it is told.
 
+mod killed;
+mod repair;
+mod rot;
+
 use super::*;
 use crate::{
     chain::At,
@@ -16,8 +20,8 @@ use station_client_shard_store::LocalState;
 use station_client_transfer::protocol::{Refusal, UploadState};
 use station_porep::{data, proof::verify_audit, SizeClass};
 use station_primitives::{
-    api::{AccountMoney, Duty, ProviderInfo, ReplicaInfo, ShardInfo, Task},
-    DutyStatement, Hash, Nonce, ReplicaState, Seed, ShardId, ShardState, Tick, Timing, PROVIDER_KEY,
+    api::{AccountMoney, Duty, OrderInfo, ProviderInfo, ReplicaInfo, ShardInfo, Summary, Task},
+    DutyStatement, Hash, Nonce, Reason, Receipt, ReplicaState, Seed, ShardId, ShardState, Timing, PROVIDER_KEY,
 };
 use station_runtime::{Runtime, UncheckedExtrinsic};
 use std::{
@@ -38,6 +42,7 @@ struct ToldChain {
     /// By block: the replicas that it knows.
     replicas: Mutex<HashMap<(Hash, ReplicaId), ReplicaInfo>>,
     shards: Mutex<HashMap<ShardId, ShardInfo>>,
+    providers: Mutex<HashMap<AccountId, ProviderInfo>>,
     handed_in: Mutex<Vec<UncheckedExtrinsic>>,
     most_answers: Mutex<Option<usize>>,
 }
@@ -56,11 +61,11 @@ impl Chain for ToldChain {
     fn timing(&self, _: Hash) -> Result<Timing, ChainError> {
         Ok(Timing::default())
     }
-    fn tick(&self, _: Hash) -> Result<Tick, ChainError> {
-        Ok(0)
+    fn summary(&self, _: Hash) -> Result<Summary, ChainError> {
+        Ok(Summary::default())
     }
-    fn provider(&self, _: Hash, _: &AccountId) -> Result<Option<ProviderInfo>, ChainError> {
-        Ok(None)
+    fn provider(&self, _: Hash, account: &AccountId) -> Result<Option<ProviderInfo>, ChainError> {
+        Ok(self.providers.lock().get(account).cloned())
     }
     fn money(&self, _: Hash, _: &AccountId) -> Result<AccountMoney, ChainError> {
         Ok(AccountMoney::default())
@@ -102,7 +107,22 @@ struct Bench {
     context: Context,
     mark: Arc<Mark>,
     sealer: Arc<Sealer>,
-    dir: tempfile::TempDir,
+    dir: Folder,
+}
+
+/// A folder of this test's own, or one that another process goes on with.
+enum Folder {
+    Own(tempfile::TempDir),
+    Given(std::path::PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &std::path::Path {
+        match self {
+            Self::Own(dir) => dir.path(),
+            Self::Given(dir) => dir,
+        }
+    }
 }
 
 fn at(number: u32) -> At {
@@ -110,7 +130,10 @@ fn at(number: u32) -> At {
 }
 
 fn bench() -> Bench {
-    let dir = tempfile::tempdir().expect("a folder");
+    bench_in(Folder::Own(tempfile::tempdir().expect("a folder")))
+}
+
+fn bench_in(dir: Folder) -> Bench {
     let chain = Arc::new(ToldChain::default());
     let genesis = chain.genesis();
     let keystore = MemoryKeystore::new();
@@ -161,10 +184,18 @@ impl Bench {
             repairing_since: None,
             replicas: Vec::new(),
             history: Vec::new(),
+            orders: Vec::new(),
+            compensated: 0,
         };
         self.chain.shards.lock().insert(replica.shard, shard);
         let task = Task::Commit { deadline: 100 };
         Duty { replica, comm_d, size: CLASS.bytes(), ticket: TICKET, comm_r: None, task }
+    }
+
+    /// The shard has an order for the slot, with this candidate.
+    fn order(&self, replica: ReplicaId, candidate: Option<AccountId>) {
+        let order = OrderInfo { replica, opened: 1, reason: Reason::MissedAudit, provider: candidate, draws: 1 };
+        self.chain.shards.lock().get_mut(&replica.shard).expect("a shard").orders = vec![order];
     }
 
     fn upload(&self, replica: ReplicaId, data: &[u8]) -> Result<bool, Refusal> {
@@ -178,6 +209,7 @@ impl Bench {
                 LocalState::Received => Local::Received,
                 LocalState::Sealing { key } => Local::Sealing(key),
                 LocalState::Sealed { key, comm_r } => Local::Sealed(key, comm_r),
+                LocalState::Damaged { .. } => Local::Damaged,
             };
             (entry.replica, Held { comm_d: entry.comm_d, local })
         });
@@ -189,11 +221,16 @@ impl Bench {
         let data = shard_data(seed);
         let duty = self.assign(replica, &data);
         assert_eq!(self.upload(replica, &data), Ok(true));
+        self.seal(duty).await
+    }
+
+    /// Seal what is complete, and return the duty as it stands after the commitment.
+    async fn seal(&self, duty: Duty) -> Duty {
         let plan = self.plan(std::slice::from_ref(&duty));
         assert_eq!(plan.seal.len(), 1);
         self.sealer.offer(&self.context, &plan.seal, &HashSet::new());
         for _ in 0..1_000 {
-            if let Some(LocalState::Sealed { comm_r, .. }) = self.context.store.state(replica) {
+            if let Some(LocalState::Sealed { comm_r, .. }) = self.context.store.state(duty.replica) {
                 return Duty { comm_r: Some(comm_r), ..duty };
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -241,7 +278,8 @@ async fn an_upload_becomes_a_commitment_a_seal_proof_and_served_pieces() {
         panic!("a commitment");
     };
     assert_eq!((*ticket, Some(*comm_r)), (TICKET, duty.comm_r));
-    let statement = DutyStatement::Commit { replica, ticket: *ticket, comm_r: *comm_r };
+    let receipt = Receipt::default();
+    let statement = DutyStatement::Commit { replica, ticket: *ticket, comm_r: *comm_r, receipt };
     assert!(bench.signed_by_the_provider(&statement, signature));
     assert!(matches!(handed_in[1].function.is_sub_type(), Some(Replication::prove_seal { .. })));
 
@@ -293,6 +331,7 @@ async fn a_proof_from_rotten_data_is_never_handed_in() {
     let answered = answer::answer(&bench.context, &bench.audits(&[duty], [5; 32])).await.expect("no other trouble");
     assert_eq!((answered.sent.len(), answered.failed.len()), (0, 1));
     assert!(bench.chain.handed_in.lock().is_empty());
+    assert!(matches!(bench.context.store.state(id("1/0/0")), Some(LocalState::Damaged { .. })), "out of service");
 }
 
 #[tokio::test]
@@ -306,7 +345,12 @@ async fn data_for_a_replica_of_others_is_refused() {
         info.provider = Some(other.clone());
     }
     assert_eq!(bench.upload(id("1/0/0"), &data), Err(Refusal::NotAssigned));
+    bench.order(id("1/0/0"), Some(other));
+    assert_eq!(bench.upload(id("1/0/0"), &data), Err(Refusal::NotAssigned));
     assert!(bench.context.store.list().is_empty());
+    // Drawn for the slot's repair, it takes the data of whoever has it.
+    bench.order(id("1/0/0"), Some(bench.context.account().clone()));
+    assert_eq!(bench.upload(id("1/0/0"), &data), Ok(true));
 }
 
 #[tokio::test]
@@ -331,6 +375,11 @@ async fn nothing_is_retired_before_a_final_block_that_must_know_of_it() {
     *bench.chain.finalized.lock() = at(1_000);
     *bench.chain.best.lock() = at(5);
     assert_eq!(retired(&[replica]), 0);
+    // Drawn to make it: as good as its own.
+    *bench.chain.best.lock() = at(1_001);
+    bench.order(replica, Some(bench.context.account().clone()));
+    assert_eq!(retired(&[replica]), 0);
+    bench.order(replica, None);
     // Gone on both.
     *bench.chain.best.lock() = at(1_001);
     assert_eq!(retired(&[replica]), 1);

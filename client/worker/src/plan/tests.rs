@@ -14,7 +14,7 @@ fn id(text: &str) -> ReplicaId {
 }
 
 fn duty(replica: &str, task: Task) -> Duty {
-    let comm_r = (!matches!(task, Task::Commit { .. })).then_some(ROOT);
+    let comm_r = (!matches!(task, Task::Commit { .. } | Task::Repair { .. })).then_some(ROOT);
     Duty { replica: id(replica), comm_d: [3; 32], size: CLASS, ticket: TICKET, comm_r, task }
 }
 
@@ -22,8 +22,14 @@ fn audit(deadline: Tick, grace_ends: Tick) -> Task {
     Task::Audit { due: 10, seed: [4; 32], deadline, grace_ends }
 }
 
-fn tasks() -> [Task; 5] {
+fn ordered() -> Task {
+    Task::Repair { deadline: 50, sources: vec![(AccountId::new([6; 32]), b"there".to_vec())] }
+}
+
+/// Two that are not committed yet, and four that are.
+fn tasks() -> [Task; 6] {
     [
+        ordered(),
         Task::Commit { deadline: 50 },
         Task::AwaitSealCheck,
         Task::ProveSeal { seed: [4; 32], deadline: 50 },
@@ -82,7 +88,23 @@ fn a_replica_sealed_for_the_ticket_is_committed() {
     let duty = duty("1/0/0", Task::Commit { deadline: 50 });
     let held = holding("1/0/0", sealed(&duty));
     let plan = plan(&identity(), &[duty], &held, 1);
-    assert_eq!(plan.commit, vec![Commit { replica: id("1/0/0"), ticket: TICKET, comm_r: ROOT }]);
+    assert_eq!(plan.commit, vec![Commit { replica: id("1/0/0"), ticket: TICKET, comm_r: ROOT, sources: None }]);
+}
+
+#[test]
+fn an_ordered_replica_is_fetched_from_its_sources_then_sealed_and_committed_with_them() {
+    let duty = duty("1/0/0", ordered());
+    let class = SizeClass::from_bytes(CLASS).expect("a class");
+    let Task::Repair { sources, .. } = ordered() else { panic!("a repair") };
+    let repair = Repair { replica: duty.replica, ticket: TICKET, class, deadline: 50, sources: Some(sources) };
+    let of = |held: HashMap<_, _>| plan(&identity(), std::slice::from_ref(&duty), &held, 1);
+    let begun = of(HashMap::new());
+    assert_eq!((begun.expect.len(), begun.repair), (1, vec![repair.clone()]));
+    assert_eq!(of(holding("1/0/0", Local::Receiving)), Plan { repair: vec![repair], ..Plan::default() });
+    assert_eq!(of(holding("1/0/0", Local::Received)).seal[0].deadline, 50);
+    let sealed = of(holding("1/0/0", sealed(&duty)));
+    let sources = Some(vec![AccountId::new([6; 32])]);
+    assert_eq!(sealed.commit, vec![Commit { replica: duty.replica, ticket: TICKET, comm_r: ROOT, sources }]);
 }
 
 #[test]
@@ -105,7 +127,7 @@ fn what_is_being_sealed_is_left_alone() {
 
 #[test]
 fn a_committed_replica_that_is_not_sealed_here_is_sealed_first_of_all() {
-    for task in tasks().into_iter().skip(1) {
+    for task in tasks().into_iter().skip(2) {
         let urgent = duty("5/0/0", task);
         let waiting = duty("1/0/0", Task::Commit { deadline: 2 });
         let mut held = holding("5/0/0", Local::Received);
@@ -117,18 +139,34 @@ fn a_committed_replica_that_is_not_sealed_here_is_sealed_first_of_all() {
 }
 
 #[test]
-fn a_replica_that_is_gone_is_reported_and_not_expected_again() {
-    for task in tasks().into_iter().skip(1) {
-        for held in [HashMap::new(), holding("1/0/0", Local::Receiving)] {
-            let plan = plan(&identity(), &[duty("1/0/0", task.clone())], &held, 1);
-            assert_eq!(plan, Plan { lost: vec![id("1/0/0")], ..Plan::default() });
+fn a_replica_that_is_gone_or_damaged_is_fetched_first_of_all_and_reported_while_nothing_is_due() {
+    for task in tasks().into_iter().skip(2) {
+        for local in [None, Some(Local::Receiving), Some(Local::Damaged)] {
+            let held = local.map_or_else(HashMap::new, |local| holding("1/0/0", local));
+            let plan = plan(&identity(), &[duty("9/0/0", ordered()), duty("1/0/0", task.clone())], &held, 1);
+            assert_eq!(plan.lost, vec![id("1/0/0")]);
+            let first = &plan.repair[0];
+            assert_eq!((first.replica, first.deadline, &first.sources), (id("1/0/0"), 0, &None));
+            let expected: Vec<_> = plan.expect.iter().map(|expect| expect.replica).collect();
+            assert_eq!(expected.contains(&id("1/0/0")), local.is_none());
+            let due = if let Task::Keep { due } = task { Some(due) } else { None };
+            assert_eq!(plan.faults.first().map(|fault| fault.due), due);
+            assert!(plan.audits.is_empty() && plan.prove_seal.is_empty());
         }
     }
 }
 
 #[test]
+fn what_rotted_before_its_commitment_is_never_committed() {
+    for task in tasks().into_iter().take(2) {
+        let plan = plan(&identity(), &[duty("1/0/0", task)], &holding("1/0/0", Local::Damaged), 1);
+        assert_eq!((plan.commit.len(), plan.repair.len(), plan.faults.len()), (0, 1, 0));
+    }
+}
+
+#[test]
 fn a_replica_that_is_not_the_committed_one_is_never_proven() {
-    for task in tasks().into_iter().skip(1) {
+    for task in tasks().into_iter().skip(2) {
         let duty = Duty { comm_r: Some([66; 32]), ..duty("1/0/0", task) };
         let held = holding("1/0/0", sealed(&duty));
         let plan = plan(&identity(), &[duty], &held, 1);

@@ -13,7 +13,11 @@ fn the_escrow_is_the_formula() {
         let deal = submit(1, &[SMALL, LARGE], 7);
         let slot = |bytes: u64, deposit: Balance| {
             let pay = period_pay(PRICE, bytes, CLOCK.period, CLOCK.slot_ms);
-            7 * (pay + economy::PROOF_CHARGE) + 3 * (economy::ONBOARDING_FEE + deposit)
+            let served = (economy::REPAIR_SERVED_PRICE * u128::from(bytes)).div_ceil(u128::from(GIB));
+            7 * (pay + economy::PROOF_CHARGE)
+                + 3 * (economy::ONBOARDING_FEE + deposit)
+                + economy::ONBOARDING_FEE
+                + served
         };
         // 60 s for 64 KiB and 1,084 s for 1 GiB, at 10^9 plancks per GiB·hour, rounded up.
         let small = (1_000_000_000u128 * (1 << 16) * 60).div_ceil(u128::from(GIB) * 3_600);
@@ -47,7 +51,15 @@ fn what_the_chain_has_no_room_for_changes_nothing() {
         let shards = BoundedVec::truncate_from(vec![([0; 32], SMALL)]);
         // As a dispatched call does, roll back on error.
         let call = with_storage_layer(|| {
-            Deals::submit_deal(RuntimeOrigin::signed(account(1)), shards, 3, 1, PRICE, Placement::Any)
+            Deals::submit_deal(
+                RuntimeOrigin::signed(account(1)),
+                shards,
+                3,
+                1,
+                PRICE,
+                Placement::Any,
+                Default::default(),
+            )
         });
         assert_eq!(call, Err(DispatchError::Exhausted));
         assert_eq!(Balances::free_balance(account(1)), 1_000_000 * station_primitives::TKT);
@@ -59,7 +71,10 @@ fn an_empty_wallet_gets_an_error_that_says_so() {
     run(|| {
         let shards = BoundedVec::truncate_from(vec![([0; 32], SMALL)]);
         let who = RuntimeOrigin::signed(account(50));
-        assert_noop!(Deals::submit_deal(who, shards, 3, 1, PRICE, Placement::Any), Error::<Test>::CannotAffordEscrow);
+        assert_noop!(
+            Deals::submit_deal(who, shards, 3, 1, PRICE, Placement::Any, Default::default()),
+            Error::<Test>::CannotAffordEscrow
+        );
     });
 }
 
@@ -69,7 +84,15 @@ fn a_choice_is_stored_apart() {
         let shards = BoundedVec::truncate_from(vec![([0; 32], SMALL)]);
         let providers = BoundedVec::truncate_from(vec![account(7), account(8)]);
         let placement = Placement::Chosen { providers, fallback: false };
-        assert_ok!(Deals::submit_deal(RuntimeOrigin::signed(account(1)), shards, 2, 1, PRICE, placement));
+        assert_ok!(Deals::submit_deal(
+            RuntimeOrigin::signed(account(1)),
+            shards,
+            2,
+            1,
+            PRICE,
+            placement,
+            Default::default()
+        ));
         let deal = station_primitives::DealId(0);
         assert_eq!(Chosen::<Test>::get(deal).to_vec(), vec![account(7), account(8)]);
         let record = crate::Deals::<Test>::get(deal).expect("submitted");

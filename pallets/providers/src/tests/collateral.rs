@@ -24,24 +24,6 @@ fn a_reservation_needs_free_room_and_free_collateral() {
 }
 
 #[test]
-fn a_slash_takes_exactly_one_part() {
-    run(|| {
-        assert_ok!(register(1));
-        let first = Pallet::<Test>::reserve(&account(1), GIB).expect("there is room");
-        let second = Pallet::<Test>::reserve(&account(1), 2 * GIB).expect("there is room");
-        let (issued, client) = (Balances::total_issuance(), Balances::free_balance(account(2)));
-        assert_eq!(Pallet::<Test>::slash(&account(1), first, &account(2), first / 2), Ok(first / 2));
-        Pallet::<Test>::free(&account(1), GIB, 0);
-        assert_eq!(Balances::free_balance(account(2)), client + first / 2);
-        assert_eq!(Balances::total_issuance(), issued - (first - first / 2));
-        let record = Providers::<Test>::get(account(1)).expect("registered");
-        assert_eq!(record.collateral, 100 * TKT - first);
-        assert_eq!(record.collateral_used, second);
-        assert_eq!(record.used, 2 * GIB);
-    });
-}
-
-#[test]
 fn a_deposit_is_burnt_out_of_the_part() {
     run(|| {
         assert_ok!(register(1));

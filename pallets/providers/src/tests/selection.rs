@@ -1,7 +1,10 @@
 //! Draws.
 
 use super::*;
-use crate::{selection::Need, Providers};
+use crate::{
+    selection::{Need, MOST_STRIKES, STRIKES_TO_PAUSE, STRIKE_LASTS},
+    Providers,
+};
 use frame_support::assert_ok;
 use station_primitives::AccountId;
 use std::collections::BTreeMap;
@@ -98,5 +101,54 @@ fn a_draw_is_a_function_of_its_seed() {
         }
         let first = Pallet::<Test>::draw(seed(7), &need(&client)).map(|(who, _)| who);
         assert_eq!(Pallet::<Test>::draw(seed(7), &need(&client)).map(|(who, _)| who), first);
+    });
+}
+
+#[test]
+fn a_provider_that_takes_orders_and_never_commits_is_passed_over_for_a_while() {
+    run(|| {
+        let client = account(50);
+        assert_ok!(register(1));
+        let weight = |now| {
+            let record = Providers::<Test>::get(account(1)).map(|record| crate::Provider { last_seen: now, ..record });
+            Pallet::<Test>::weight_for(&account(1), &record.expect("registered"), &need(&client), now)
+        };
+        assert_eq!(weight(1), Some(32 * GIB));
+        for strikes in 1..STRIKES_TO_PAUSE {
+            Pallet::<Test>::note_assignment_failed(&account(1));
+            assert_eq!(weight(1), Some((32 * GIB) >> strikes), "rarer, not shut out");
+        }
+        Pallet::<Test>::note_assignment_failed(&account(1));
+        let pause = 10 * (1 << STRIKES_TO_PAUSE);
+        assert_eq!(weight(1), None);
+        assert_eq!(weight(pause), None);
+        assert_eq!(weight(1 + pause), Some((32 * GIB) >> STRIKES_TO_PAUSE), "for a while");
+        // What is remembered is bounded, and is forgotten in time.
+        for _ in 0..100 {
+            Pallet::<Test>::note_assignment_failed(&account(1));
+        }
+        let record = Providers::<Test>::get(account(1)).expect("registered");
+        assert_eq!((record.strikes.count, record.late_commitments), (MOST_STRIKES, 104));
+        let lasts = 10 * STRIKE_LASTS;
+        assert_eq!(weight(1 + 9 * lasts), Some(16 * GIB));
+        assert_eq!(weight(1 + 10 * lasts), Some(32 * GIB));
+    });
+}
+
+#[test]
+fn an_assignment_that_is_fulfilled_makes_up_for_one_that_was_not() {
+    run(|| {
+        assert_ok!(register(1));
+        let strikes = || {
+            let record = Providers::<Test>::get(account(1)).expect("registered");
+            Pallet::<Test>::strikes_of(&record, 1)
+        };
+        Pallet::<Test>::note_assignment_failed(&account(1));
+        Pallet::<Test>::note_assignment_failed(&account(1));
+        Pallet::<Test>::note_committed(&account(1));
+        assert_eq!(strikes(), 1);
+        Pallet::<Test>::note_committed(&account(1));
+        Pallet::<Test>::note_committed(&account(1));
+        assert_eq!(strikes(), 0);
     });
 }

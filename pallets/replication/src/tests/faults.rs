@@ -2,20 +2,7 @@
 
 use super::*;
 use crate::{Answer, Phase, Replicas};
-use station_primitives::{api::Task, HistoryEvent, Reason, ReplicaId, ReplicaState, ShardState};
-
-/// Let blocks pass in which all but one account work, until `done`.
-fn without(idle: u8, stations: u8, most: u32, done: impl Fn() -> bool) {
-    for _ in 0..most {
-        if done() {
-            return;
-        }
-        work((1..=stations).filter(|n| *n != idle));
-        next_block();
-        check();
-    }
-    panic!("it did not come to pass in {most} blocks");
-}
+use station_primitives::{api::Task, ReplicaState, ShardState};
 
 fn is_faulty(slot: ReplicaId) -> bool {
     matches!(phase(slot), Phase::Late { .. })
@@ -35,7 +22,7 @@ fn a_missed_audit_costs_the_period_and_an_answer_within_the_grace_saves_the_repl
         let deal = active_deal(3, 3, 4);
         let slot = id(deal, 0, 1);
         let n = holder(slot);
-        without(n, 3, 200, || is_faulty(slot));
+        without(&[n], 3, 200, || is_faulty(slot));
         let info = Replication::shard_info(slot.shard).expect("it exists");
         assert_eq!((info.state, info.live), (ShardState::Degraded, 2));
         assert!(info.repairing_since.is_some());
@@ -98,7 +85,7 @@ fn the_client_is_compensated_below_the_minimum_only() {
         let deal = active_deal(3, 3, 4);
         let paid_to_client = |slot: ReplicaId| {
             let n = holder(slot);
-            without(n, 3, 200, || is_faulty(slot));
+            without(&[n], 3, 200, || is_faulty(slot));
             let mut before = Balances::free_balance(account(CLIENT));
             for _ in 0..60 {
                 if matches!(phase(slot), Phase::Vacant { .. }) {
@@ -124,10 +111,10 @@ fn an_answer_after_the_grace_is_refused() {
         let deal = active_deal(3, 3, 4);
         let slot = id(deal, 0, 1);
         let n = holder(slot);
-        without(n, 3, 200, || is_faulty(slot));
+        without(&[n], 3, 200, || is_faulty(slot));
         let (_, answer) = audit_of(slot);
         let (_, _, grace_ends) = Replication::challenge(answer.due).expect("open");
-        without(n, 3, 60, || crate::CurrentTick::<Test>::get() == grace_ends);
+        without(&[n], 3, 60, || crate::CurrentTick::<Test>::get() == grace_ends);
         assert!(is_faulty(slot), "the last tick saves it still");
         next_block();
         assert!(!submit(prove_call(n, vec![answer])));
@@ -141,7 +128,7 @@ fn a_wrong_answer_is_a_fault_that_can_be_corrected_once() {
         let slot = id(deal, 0, 1);
         let n = holder(slot);
         let opened = || duties(n).iter().any(|duty| duty.replica == slot && matches!(duty.task, Task::Audit { .. }));
-        without(n, 3, 200, opened);
+        without(&[n], 3, 200, opened);
         let (_, right) = audit_of(slot);
         let mut wrong = right.clone();
         wrong.proof.replica.labels[0][0] ^= 1;
@@ -160,7 +147,7 @@ fn two_wrong_answers_are_slashed_at_once() {
         let slot = id(deal, 0, 1);
         let n = holder(slot);
         let opened = || duties(n).iter().any(|duty| duty.replica == slot && matches!(duty.task, Task::Audit { .. }));
-        without(n, 3, 200, opened);
+        without(&[n], 3, 200, opened);
         let (_, mut wrong) = audit_of(slot);
         wrong.proof.replica.labels[0][0] ^= 1;
         assert!(submit(prove_call(n, vec![wrong.clone()])));
@@ -177,7 +164,7 @@ fn a_late_answer_before_the_sweep_is_late_all_the_same() {
         let slot = id(deal, 0, 1);
         let n = holder(slot);
         let opened = || duties(n).iter().any(|duty| duty.replica == slot && matches!(duty.task, Task::Audit { .. }));
-        without(n, 3, 200, opened);
+        without(&[n], 3, 200, opened);
         let (_, answer) = audit_of(slot);
         // The sweeps stand still.
         SweepsPerBlock::set(0);

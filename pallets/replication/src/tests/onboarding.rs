@@ -61,8 +61,8 @@ fn nobody_commits_for_another_or_with_another_ticket_or_twice() {
         assert!(!submit(commit_call(other, slot, ticket, [1; 32])), "another's replica");
         assert!(!submit(commit_call(n, slot, [9; 32], [1; 32])), "a ticket of another fork");
         let forged = match commit_call(other, slot, ticket, [1; 32]) {
-            RuntimeCall::Replication(crate::Call::commit { replica, ticket, comm_r, signature, .. }) => {
-                crate::Call::commit { provider: account(n), replica, ticket, comm_r, signature }
+            RuntimeCall::Replication(crate::Call::commit { replica, ticket, comm_r, receipt, signature, .. }) => {
+                crate::Call::commit { provider: account(n), replica, ticket, comm_r, receipt, signature }
             }
             _ => unreachable!("commit_call makes a commit"),
         };
