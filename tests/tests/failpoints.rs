@@ -29,12 +29,12 @@ const PERIOD_SECONDS: u64 = 60 + 20 + 40;
 
 fn put_of(work: &Path, name: &str) -> PathBuf {
     let path = work.join(name.replace(':', "-"));
-    fs::write(&path, files::noise(name.len() as u64, 150_000)).unwrap();
+    fs::write(&path, files::noise(name.len() as u64, 150_000)).expect("writable");
     path
 }
 
 fn deals(net: &Net) -> u64 {
-    rpc::call(net.rpc(), "storage_summary", json!([]))["deals"].as_u64().unwrap()
+    rpc::call(net.rpc(), "storage_summary", json!([]))["deals"].as_u64().expect("a count")
 }
 
 fn assert_healthy(user: &User, link: &str) -> Value {
@@ -182,12 +182,12 @@ fn points() -> BTreeSet<String> {
     stack.push(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../node")));
     while let Some(path) = stack.pop() {
         if path.is_dir() {
-            stack.extend(fs::read_dir(path).unwrap().map(|e| e.unwrap().path()));
+            stack.extend(fs::read_dir(path).expect("readable").map(|e| e.expect("readable").path()));
         } else if path.extension().is_some_and(|e| e == "rs") {
-            let text = fs::read_to_string(path).unwrap();
+            let text = fs::read_to_string(path).expect("text");
             let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<String>();
             for call in code.split("fail_point!(\"").skip(1) {
-                found.insert(call.split('"').next().unwrap().to_owned());
+                found.insert(call.split('"').next().expect("split gives one at least").to_owned());
             }
         }
     }
