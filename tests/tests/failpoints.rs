@@ -44,7 +44,7 @@ const PEOPLE: [&str; 6] = ["//Alice", "//Bob", "//Charlie", "//Dave", "//Eve", "
 
 fn put_of(work: &Path, name: &str) -> PathBuf {
     let path = work.join(name.replace(':', "-"));
-    fs::write(&path, files::noise(name.len() as u64, 150_000)).unwrap();
+    fs::write(&path, files::noise(name.len() as u64, 150_000)).expect("writable");
     path
 }
 
@@ -291,12 +291,12 @@ fn points() -> BTreeSet<String> {
     stack.push(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../node")));
     while let Some(path) = stack.pop() {
         if path.is_dir() {
-            stack.extend(fs::read_dir(path).unwrap().map(|e| e.unwrap().path()));
+            stack.extend(fs::read_dir(path).expect("readable").map(|e| e.expect("readable").path()));
         } else if path.extension().is_some_and(|e| e == "rs") {
-            let text = fs::read_to_string(path).unwrap();
+            let text = fs::read_to_string(path).expect("text");
             let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<String>();
             for call in code.split("fail_point!(\"").skip(1) {
-                found.insert(call.split('"').next().unwrap().to_owned());
+                found.insert(call.split('"').next().expect("split gives one at least").to_owned());
             }
         }
     }

@@ -82,6 +82,53 @@ fn ctrl_c_in_the_foreground_takes_everything_down() {
 }
 
 #[test]
+fn one_process_is_validator_and_provider() {
+    let net = Net::with(1, 3);
+    let about = net.json();
+    let validator = about["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "validator-1").unwrap();
+    net.turn("stop", "validator-1");
+    let words = validator["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap());
+    let mut both = std::process::Command::new(station_tests::station())
+        .args(words)
+        .args(["--provider", "--capacity", "1GiB", "--price", "0.01", "--store"])
+        .arg(net.dir().join("store"))
+        .stdin(std::process::Stdio::null())
+        .stderr(fs::File::create(net.dir().join("both.log")).unwrap())
+        .spawn()
+        .unwrap();
+    // Its key is new and its account empty; it says so, and registers as soon as there is something on it.
+    let log = || fs::read_to_string(net.dir().join("both.log")).unwrap_or_default();
+    let account = wait::until("its account in its log", 60, || {
+        let log = log();
+        let line = log.lines().find(|line| line.contains("not registered yet")).ok_or("no such line")?;
+        let from = line.find("account=").ok_or("no account in the line")? + "account=".len();
+        Ok::<_, &str>(line[from..].split_whitespace().next().unwrap_or_default().to_owned())
+    });
+    let alice = station_tests::User::with_key(&net, "//Alice");
+    alice.ok(&["wallet", "transfer", &account, "1000"]);
+    wait::until("it to register", 60, || {
+        let providers = rpc::call(net.rpc(), "storage_providers", json!([null, 100]));
+        let items = providers["items"].as_array().unwrap();
+        if items.iter().any(|p| p["account"] == json!(account)) {
+            Ok(())
+        } else {
+            Err(providers.to_string())
+        }
+    });
+    let path = net.dir().join("file");
+    fs::write(&path, station_tests::files::noise(91, 200_000)).unwrap();
+    // Four of four: it must be among them, and blocks go on meanwhile, since nobody else makes any.
+    let put = alice.ok(&["put", path.to_str().unwrap(), "--for", "1d", "--replicas", "4"]);
+    let status = alice.status(put["link"].as_str().unwrap());
+    let holders: Vec<_> =
+        status["shards"][0]["replicas"].as_array().unwrap().iter().map(|r| r["provider"].clone()).collect();
+    assert!(holders.contains(&json!(account)), "{status}");
+    assert_eq!(status["state"], "healthy", "{status}");
+    kill(Pid::from_raw(i32::try_from(both.id()).unwrap()), Signal::SIGTERM).unwrap();
+    both.wait().unwrap();
+}
+
+#[test]
 fn an_unknown_kind_of_network_is_a_usage_error_and_makes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let user = station_tests::User::at("ws://127.0.0.1:1", None);

@@ -65,7 +65,7 @@ fn three_periods_later_every_replica_is_proven_and_every_balance_follows_the_for
     for replica in &replicas {
         let (earned, admins, burnt) = period(plancks(&replica["price"]), bytes);
         let total = plancks(&replica["earned"]);
-        assert!(earned > 0 && total % earned == 0, "{replica}: not a number of periods of {earned}");
+        assert!(earned > 0 && total.is_multiple_of(earned), "{replica}: not a number of periods of {earned}");
         spent += total / earned * (earned + admins + burnt) + ONBOARDING_FEE;
         let provider = rpc::call(net.rpc(), "storage_provider", json!([replica["provider"]]));
         assert_eq!(plancks(&provider["earned"]), total, "{provider}");
@@ -101,7 +101,7 @@ fn replica(net: &Net, id: &str) -> Value {
 
 fn size(net: &Net, deal: u64) -> u128 {
     let shard = rpc::call(net.rpc(), "storage_shard", json!([format!("{deal}/0")]));
-    u128::from(shard["size"].as_u64().unwrap())
+    u128::from(shard["size"].as_u64().expect("a size"))
 }
 
 /// All plancks there are: `Balances::TotalIssuance`, 16 bytes, little endian.
@@ -109,7 +109,8 @@ fn supply(net: &Net) -> u128 {
     // twox128("Balances") ‖ twox128("TotalIssuance")
     let key = "0xc2261276cc9d1f8598ea4b6a74b15c2f57c875e4cff74148e4628f264b974c80";
     let value = rpc::call(net.rpc(), "state_getStorage", json!([key]));
-    let digits = value.as_str().unwrap().trim_start_matches("0x");
-    let bytes: Vec<u8> = (0..16).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).unwrap()).collect();
-    u128::from_le_bytes(bytes.try_into().unwrap())
+    let digits = value.as_str().expect("text").trim_start_matches("0x");
+    let bytes: Vec<u8> =
+        (0..16).map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).expect("hexadecimal")).collect();
+    u128::from_le_bytes(bytes.try_into().expect("16 bytes"))
 }

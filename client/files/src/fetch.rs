@@ -60,6 +60,9 @@ struct Standing {
     failed: Option<Instant>,
 }
 
+/// A shard and a piece of it, and the piece's bytes.
+type Kept = ((usize, u32), Arc<Vec<u8>>);
+
 #[derive(Default)]
 struct Book {
     standing: HashMap<AccountId, Standing>,
@@ -67,7 +70,7 @@ struct Book {
     liars: HashSet<AccountId>,
     /// Who gave a good one.
     sources: BTreeSet<AccountId>,
-    kept: VecDeque<((usize, u32), Arc<Vec<u8>>)>,
+    kept: VecDeque<Kept>,
 }
 
 /// Reads the flat space of a link's deals.

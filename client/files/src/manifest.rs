@@ -75,6 +75,7 @@ pub(crate) struct Mtime {
 
 /// What an entry is.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(clippy::cast_possible_truncation)] // Encode's derive casts the variant's number.
 pub(crate) enum Content {
     /// A folder.
     #[codec(index = 0)]

@@ -166,7 +166,7 @@ fn entry(path: Vec<u8>, metadata: &Metadata) -> SourceEntry {
         path,
         mode: mode_bits(metadata.mode()),
         mtime: mtime_of(metadata),
-        len: metadata.is_file().then(|| metadata.len()),
+        len: metadata.is_file().then_some(metadata.len()),
     }
 }
 

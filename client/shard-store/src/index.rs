@@ -36,6 +36,7 @@ pub(crate) struct Record {
 
 /// How far a replica has come, as far as it is written down.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(clippy::cast_possible_truncation)] // Encode's derive casts the variant's number.
 pub(crate) enum Stage {
     #[codec(index = 0)]
     Receiving,

@@ -25,6 +25,7 @@ pub fn protocol_name(genesis: &[u8; 32]) -> String {
 
 /// What a peer asks of a provider.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(clippy::cast_possible_truncation)] // Encode's derive casts the variant's number.
 pub enum Request {
     /// Who are you? Answered by [`Response::Info`].
     #[codec(index = 0)]
@@ -98,6 +99,7 @@ impl Request {
 
 /// What the provider answers.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(clippy::cast_possible_truncation)] // Encode's derive casts the variant's number.
 pub enum Response {
     /// To [`Request::Info`].
     #[codec(index = 0)]
@@ -140,6 +142,7 @@ pub struct Info {
 
 /// How far an upload has come.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(clippy::cast_possible_truncation)] // Encode's derive casts the variant's number.
 pub enum UploadState {
     /// Pieces are missing.
     #[codec(index = 0)]
@@ -208,6 +211,7 @@ impl fmt::Debug for Piece {
 
 /// Why a provider does not do what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, thiserror::Error)]
+#[allow(clippy::cast_possible_truncation)] // Encode's derive casts the variant's number.
 pub enum Refusal {
     /// Too much is asked of it at once, by all or by this peer. The same request succeeds later.
     #[error("the provider is busy")]

@@ -5,10 +5,12 @@
 //!
 //! * [`service`]: the node
 //! * [`rpc`]: its JSON-RPC methods
-//! * [`provider`]: `--provider`
+//! * [`provider`](mod@provider): `--provider`
 //! * [`chain_spec`]: which chain
 //! * [`chain_ops`]: Substrate's commands on the chain's database
 //! * [`units`]: sizes, amounts, terms and accounts as people write and read them
+// The SDK's errors are large, and returned a few times in a node's life.
+#![allow(clippy::result_large_err)]
 
 pub mod chain_ops;
 pub mod chain_spec;

@@ -1,5 +1,8 @@
 //! `station node`, and Substrate's commands around keys and the chain's database.
 
+// The SDK's errors are large, and returned once.
+#![allow(clippy::result_large_err)]
+
 use crate::{
     cli::{Command, NodeCmd, Substrate},
     error::UserError,

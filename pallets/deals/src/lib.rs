@@ -96,6 +96,8 @@ pub const LOG_TARGET: &str = "station::deals";
 
 /// The pallet.
 #[frame_support::pallet]
+// The derive of Encode casts the number of a variant.
+#[allow(clippy::cast_possible_truncation)]
 pub mod pallet {
     use super::*;
     use frame_support::{

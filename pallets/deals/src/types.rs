@@ -11,6 +11,7 @@ use station_primitives::{
 
 /// Where replicas go.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[allow(clippy::cast_possible_truncation)] // Encode's derive casts the variant's number.
 pub enum Placement<Account> {
     /// Drawn by seed among all providers.
     Any,
@@ -25,6 +26,7 @@ pub enum Placement<Account> {
 
 /// A placement without its list, which is stored apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[allow(clippy::cast_possible_truncation)] // Encode's derive casts the variant's number.
 pub enum PlacementKind {
     /// [`Placement::Any`].
     Any,

@@ -98,6 +98,8 @@ pub const LOG_TARGET: &str = "station::providers";
 
 /// The pallet.
 #[frame_support::pallet]
+// The derive of Encode casts the number of a variant; a call has as many arguments as it has.
+#[allow(clippy::cast_possible_truncation, clippy::too_many_arguments)]
 pub mod pallet {
     use super::*;
     use frame_support::{

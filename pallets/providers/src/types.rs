@@ -7,6 +7,7 @@ use station_primitives::{AccountId, Balance, BlockNumber, Price, Reason, MAX_MUL
 
 /// Whose data a provider takes.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[allow(clippy::cast_possible_truncation)] // Encode's derive casts the variant's number.
 pub enum Policy {
     /// Anybody's.
     Open,

@@ -57,11 +57,9 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn sweep_slot(mut job: SweepJob) -> Option<SweepJob> {
         let id = job.next;
         let deal = Deals::<T>::get(id.shard.deal)?;
-        if pallet_station_deals::Shards::<T>::contains_key(id.shard) {
-            if Self::end_slot(id, &deal) {
-                job.shard_waits = true;
-                job.deal_waits = true;
-            }
+        if pallet_station_deals::Shards::<T>::contains_key(id.shard) && Self::end_slot(id, &deal) {
+            job.shard_waits = true;
+            job.deal_waits = true;
         }
         let next = next_slot(id, deal.replicas, deal.shards);
         if next.is_none_or(|next| next.shard != id.shard) {

@@ -108,6 +108,8 @@ pub const LOG_TARGET: &str = "station::replication";
 
 /// The pallet.
 #[frame_support::pallet]
+// The derive of Encode casts the number of a variant.
+#[allow(clippy::cast_possible_truncation)]
 pub mod pallet {
     use super::*;
     use frame_support::pallet_prelude::*;

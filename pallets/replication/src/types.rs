@@ -32,6 +32,7 @@ pub type Answers = BoundedVec<Answer, ConstU32<MAX_ANSWERS>>;
 
 /// Where a slot is in its life. The only transitions are those of the pallet's documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[allow(clippy::cast_possible_truncation)] // Encode's derive casts the variant's number.
 pub enum Phase {
     /// A provider is being drawn.
     Drawing,

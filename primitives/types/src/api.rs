@@ -166,6 +166,7 @@ pub struct ReplicaInfo {
 
 /// What a provider has to do for one replica now.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[allow(clippy::cast_possible_truncation)] // Encode's derive casts the variant's number.
 pub enum Task {
     /// Receive the data, seal it, commit its root, until the block `deadline`.
     Commit {

@@ -20,6 +20,7 @@ const DOMAIN: &[u8] = b"station/duty/1";
 
 /// A duty as it is signed. Proofs go in by their hash.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
+#[allow(clippy::cast_possible_truncation)] // Encode's derive casts the variant's number.
 pub enum DutyStatement {
     /// `replication::commit`.
     Commit {

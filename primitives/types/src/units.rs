@@ -12,6 +12,7 @@ pub type Price = Balance;
 pub type Tick = u32;
 
 /// Blocks in a day of 86,400 seconds.
+#[allow(clippy::cast_possible_truncation)] // 86,400,000 fits 32 bits.
 pub const fn blocks_per_day(slot_ms: u64) -> BlockNumber {
     // A slot of 0 ms does not exist; the division must not panic on it all the same.
     let slot_ms = if slot_ms == 0 { 1 } else { slot_ms };

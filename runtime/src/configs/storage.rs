@@ -10,15 +10,25 @@ use sp_runtime::Permill;
 use station_primitives::economy;
 
 parameter_types! {
+    /// The least capacity of a provider, in bytes.
     pub const MinCapacity: u64 = economy::MIN_CAPACITY;
+    /// The least collateral of a provider.
     pub const MinCollateral: Balance = economy::MIN_COLLATERAL;
+    /// Collateral of a replica of any size.
     pub const CollateralBase: Balance = economy::COLLATERAL_BASE;
+    /// Collateral of a replica per GiB.
     pub const CollateralPerGib: Balance = economy::COLLATERAL_PER_GIB;
+    /// Bytes with which a newcomer takes part in draws.
     pub const NewcomerBytes: u64 = economy::NEWCOMER_BYTES;
+    /// The share of every pay that is burnt.
     pub const BurntShare: Permill = Permill::from_parts(economy::BURNT_SHARE);
+    /// The share of every pay that the block's author gets.
     pub const AdminsShare: Permill = Permill::from_parts(economy::ADMINS_SHARE);
+    /// Burnt with every proof.
     pub const ProofCharge: Balance = economy::PROOF_CHARGE;
+    /// Paid for every commitment.
     pub const OnboardingFee: Balance = economy::ONBOARDING_FEE;
+    /// What each side loses by a late first commitment, per GiB and hour.
     pub const AssignmentDeposit: Balance = economy::ASSIGNMENT_DEPOSIT;
     pub const ReportedShare: Permill = Permill::from_parts(economy::REPORTED_SHARE);
     pub const RepairServedPrice: Balance = economy::REPAIR_SERVED_PRICE;

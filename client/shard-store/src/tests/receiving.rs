@@ -32,7 +32,8 @@ fn a_piece_that_is_not_of_the_shard_changes_nothing() {
 
     let mut altered = shard.piece(0).to_vec();
     altered[12345] ^= 1;
-    let bad: [(u32, &[u8], &[[u8; 32]]); 5] = [
+    type Piece<'a> = (u32, &'a [u8], &'a [[u8; 32]]);
+    let bad: [Piece; 5] = [
         (0, &altered, &shard.paths[0]),
         (0, shard.piece(1), &shard.paths[1]),
         (0, &shard.piece(0)[1..], &shard.paths[0]),
