@@ -56,6 +56,7 @@ fn altered_uploads_foreign_replicas_and_answers_that_are_not_due_are_refused() {
         periods: 60,
         max_price: TKT,
         placement: Placement::Any,
+        memo: Vec::new(),
     };
     let (deal, _) = tokio.block_on(client.submit_deal(&deal, &alice)).expect("Alice can pay; qed");
     let shard = ShardId { deal, index: 0 };

@@ -30,7 +30,9 @@ parameter_types! {
     pub const OnboardingFee: Balance = economy::ONBOARDING_FEE;
     /// What each side loses by a late first commitment, per GiB and hour.
     pub const AssignmentDeposit: Balance = economy::ASSIGNMENT_DEPOSIT;
+    /// The share of a replica's collateral that a fault costs whose provider reports it itself.
     pub const ReportedShare: Permill = Permill::from_parts(economy::REPORTED_SHARE);
+    /// The most that a repair pays a source for a GiB.
     pub const RepairServedPrice: Balance = economy::REPAIR_SERVED_PRICE;
 }
 
