@@ -16,7 +16,7 @@ use station_primitives::DealId;
 use std::{
     ffi::OsString,
     fs,
-    io::{IsTerminal, Read},
+    io::IsTerminal,
     path::{Path, PathBuf},
     time::Instant,
 };
