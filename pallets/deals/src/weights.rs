@@ -28,9 +28,9 @@ const fn micros(micros: u64) -> Weight {
 }
 
 /// The counted weights, with the runtime's database.
-pub struct CountedWeight<T>(PhantomData<T>);
+pub struct MeasuredWeight<T>(PhantomData<T>);
 
-impl<T: frame_system::Config> WeightInfo for CountedWeight<T> {
+impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
     fn submit_deal(s: u32, _: u32) -> Weight {
         T::DbWeight::get().reads_writes(12, 13).saturating_add(T::DbWeight::get().writes(u64::from(s)))
     }

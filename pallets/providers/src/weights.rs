@@ -33,9 +33,9 @@ const fn micros(micros: u64) -> Weight {
 }
 
 /// The counted weights, with the runtime's database.
-pub struct CountedWeight<T>(PhantomData<T>);
+pub struct MeasuredWeight<T>(PhantomData<T>);
 
-impl<T: frame_system::Config> WeightInfo for CountedWeight<T> {
+impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
     fn register() -> Weight {
         // Record, friends, place, totals, account, holds.
         T::DbWeight::get().reads_writes(5, 6)

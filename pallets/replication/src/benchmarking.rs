@@ -25,7 +25,7 @@ use sp_runtime::traits::SaturatedConversion;
 use station_porep::{
     challenge,
     hash::Hash,
-    proof::{verify_audit, AuditProof, Opening, SealProof},
+    proof::{self, AuditProof, Opening, ProofError, SealProof},
     tree::{inner, leaf, lemmas, Purpose},
     ReplicaKey, SizeClass,
 };
@@ -280,6 +280,17 @@ fn sources<T: Config>(id: ReplicaId, count: u32) -> Vec<AccountId> {
     sources
 }
 
+/// The key of a replica that nobody has.
+fn made_up_key() -> ReplicaKey {
+    ReplicaKey::derive(&[0; 32], &[1; 32], (0, 0), 0, &[7; 32], &[2; 32])
+}
+
+/// A seed that asks for what is wanted, which one in a few does.
+fn seed_that(asks: impl Fn(&Seed) -> bool) -> Seed {
+    let seeds = (0u32..).map(|n| sp_io::hashing::blake2_256(&n.encode()));
+    seeds.into_iter().find(asks).expect("one in sixteen recomputes a label, the others do not")
+}
+
 fn bad_signature() -> Option<frame_support::pallet_prelude::TransactionValidityWithRefund> {
     Some(Err(InvalidTransaction::BadProof.into()))
 }
@@ -422,15 +433,29 @@ mod benchmarks {
         assert_eq!(verdict, bad_signature());
     }
 
-    /// What an audit that also recomputes a label costs to verify; `prove` measures those that do not.
+    /// What an audit costs to verify: four labels.
+    #[benchmark(extra)]
+    fn verify_audit() {
+        let class = SizeClass::MAX;
+        let key = made_up_key();
+        let seed = seed_that(|seed| challenge::audit_seal_position(seed, &key, class).is_none());
+        let (positions, _) = challenge::audit_opened(&seed, &key, class);
+        let (replica, root) = fabricate(&Purpose::Replica(key), class, &positions);
+        let proof = AuditProof { replica, data: Vec::new() };
+        let verdict;
+        #[block]
+        {
+            verdict = proof::verify_audit(&key, class, &[7; 32], &root, &seed, &proof);
+        }
+        assert_eq!(verdict, Ok(()));
+    }
+
+    /// What an audit that also recomputes a label costs to verify; [`WeightInfo::prove`] counts those that do not.
     #[benchmark]
     fn verify_recomputed() {
         let class = SizeClass::MAX;
-        let key = ReplicaKey::derive(&[0; 32], &[1; 32], (0, 0), 0, &[7; 32], &[2; 32]);
-        let seed = (0u32..)
-            .map(|n| sp_io::hashing::blake2_256(&n.encode()))
-            .find(|seed| challenge::audit_seal_position(seed, &key, class).is_some())
-            .expect("one in sixteen does");
+        let key = made_up_key();
+        let seed = seed_that(|seed| challenge::audit_seal_position(seed, &key, class).is_some());
         let (positions, check) = challenge::audit_opened(&seed, &key, class);
         let (replica, root) = fabricate(&Purpose::Replica(key), class, &positions);
         let data = vec![[0; 32]; lemmas(class, check.as_slice()).len()];
@@ -438,9 +463,26 @@ mod benchmarks {
         let verdict;
         #[block]
         {
-            verdict = verify_audit(&key, class, &[7; 32], &root, &seed, &proof);
+            verdict = proof::verify_audit(&key, class, &[7; 32], &root, &seed, &proof);
         }
-        assert!(matches!(verdict, Err(station_porep::proof::ProofError::Data(_))), "it went to the last step");
+        assert!(matches!(verdict, Err(ProofError::Data(_))), "it went to the last step");
+    }
+
+    /// What the check of eight labels costs to verify when a replica is taken on.
+    #[benchmark(extra)]
+    fn verify_seal() {
+        let class = SizeClass::MAX;
+        let key = made_up_key();
+        let seed = [3; 32];
+        let (positions, checks) = challenge::seal_opened(&seed, &key, class);
+        let (replica, root) = fabricate(&Purpose::Replica(key), class, &positions);
+        let proof = SealProof { replica, data: vec![[0; 32]; lemmas(class, &checks).len()] };
+        let verdict;
+        #[block]
+        {
+            verdict = proof::verify_seal(&key, class, &[7; 32], &root, &seed, &proof);
+        }
+        assert!(matches!(verdict, Err(ProofError::Data(_))), "it went to the last step");
     }
 
     /// `on_initialize` without draws and sweeps.

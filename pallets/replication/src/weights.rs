@@ -71,9 +71,9 @@ const fn compressions(count: u64) -> Weight {
 }
 
 /// The counted weights, with the runtime's database.
-pub struct CountedWeight<T>(PhantomData<T>);
+pub struct MeasuredWeight<T>(PhantomData<T>);
 
-impl<T: frame_system::Config> WeightInfo for CountedWeight<T> {
+impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
     fn commit(s: u32) -> Weight {
         // replica, deal, buckets tried, clock, accounts, providers, shard record, health, the order and the holder dismissed;
         // for each source its record and account.

@@ -55,7 +55,7 @@ impl pallet_station_providers::Config for Runtime {
     type NewcomerBytes = NewcomerBytes;
     type SilentAfter = ConstU32<{ economy::SILENT_AFTER }>;
     type TopUpDays = ConstU32<{ economy::TOP_UP_DAYS }>;
-    type WeightInfo = pallet_station_providers::weights::CountedWeight<Runtime>;
+    type WeightInfo = pallet_station_providers::weights::MeasuredWeight<Runtime>;
 }
 
 impl pallet_station_deals::Config for Runtime {
@@ -73,7 +73,7 @@ impl pallet_station_deals::Config for Runtime {
     type RepairEveryDays = ConstU32<{ economy::REPAIR_EVERY_DAYS }>;
     type MaxDraws = ConstU32<{ economy::MAX_DRAWS }>;
     type MaxPeriods = ConstU32<{ economy::MAX_PERIODS }>;
-    type WeightInfo = pallet_station_deals::weights::CountedWeight<Runtime>;
+    type WeightInfo = pallet_station_deals::weights::MeasuredWeight<Runtime>;
 }
 
 impl pallet_station_replication::Config for Runtime {
@@ -84,5 +84,5 @@ impl pallet_station_replication::Config for Runtime {
     type MaxFruitlessDraws = ConstU32<{ economy::MAX_FRUITLESS_DRAWS }>;
     type RepairDraws = ConstU32<{ economy::REPAIR_DRAWS }>;
     type ReportedShare = ReportedShare;
-    type WeightInfo = pallet_station_replication::weights::CountedWeight<Runtime>;
+    type WeightInfo = pallet_station_replication::weights::MeasuredWeight<Runtime>;
 }
