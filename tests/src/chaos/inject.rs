@@ -121,11 +121,11 @@ fn corrupt(arena: &Arena, fault: &Fault) -> bool {
     };
     let file = PathBuf::from(done["file"].as_str().unwrap_or_default());
     arena.say(&format!("replica {} of {victim} is corrupt", done["replica"]));
-    let made = |file: &PathBuf| fs::metadata(file).map(|about| (about.ino(), about.ctime())).ok();
+    // Sealed anew it is another file, maybe under the same inode, but born later; given up, none.
+    let made = |file: &PathBuf| fs::metadata(file).map(|about| (about.ino(), about.created().ok())).ok();
     let before = made(&file);
     let until = deadline(arena);
-    // Sealed anew it is another file; given up, none. Writing into it in place would change its time alone.
-    while made(&file).map(|(inode, _)| inode) == before.map(|(inode, _)| inode) {
+    while made(&file) == before {
         if Instant::now() >= until {
             arena.violation(format!("replica {} of {victim}: flipped bits were not found", done["replica"]));
             return true;
