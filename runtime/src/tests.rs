@@ -1,5 +1,9 @@
 //! What must hold whatever the pallets do.
 
+mod chain;
+mod market;
+mod storm;
+
 use crate::{
     configs::block_weights, extrinsic, presets, validators, Executive, Hash, Historical, Runtime, RuntimeCall,
     RuntimeGenesisConfig, UncheckedExtrinsic, VERSION,
