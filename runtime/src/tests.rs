@@ -1,6 +1,7 @@
 //! What must hold whatever the pallets do.
 
 mod chain;
+mod congestion;
 mod market;
 mod storm;
 

@@ -39,9 +39,28 @@ pub fn submit_deal(shards: u32, replicas: u8, periods: u32, placement: Placement
     deal
 }
 
-/// The first bucket from `from` on with fewer than `most` replicas.
-fn bucket(from: Tick, most: usize) -> Tick {
-    (from..).find(|tick| Buckets::<Runtime>::decode_len(*tick).unwrap_or(0) < most).expect("ticks do not end")
+/// Where the next audits are put: the first tick from `from` on with fewer than `most` of them.
+pub struct Place {
+    /// The tick.
+    pub from: Tick,
+    /// Audits of one tick.
+    pub most: usize,
+}
+
+impl Place {
+    fn take(&mut self, slot: ReplicaId) -> Tick {
+        while Buckets::<Runtime>::decode_len(self.from).unwrap_or(0) >= self.most {
+            self.from += 1;
+        }
+        Buckets::<Runtime>::try_append(self.from, slot).expect("it has room");
+        self.from
+    }
+}
+
+/// Have the n-th account take nothing new.
+pub fn content_with_what_it_has(n: u8) {
+    let who = RuntimeOrigin::signed(account(n));
+    Providers::update(who, None, None, None, None, None, None, None, Some(false)).expect("it can");
 }
 
 /// A ticket that is this slot's own.
@@ -49,10 +68,10 @@ fn ticket_of(slot: ReplicaId) -> Seed {
     sp_io::hashing::blake2_256(&codec::Encode::encode(&("ticket", slot)))
 }
 
-/// Make a slot's replica active in the hands of the n-th account, its next audit at the first tick with fewer than `most`
-/// from `from` on. With `real`, it is sealed, so that its audits can be answered.
-pub fn activate(slot: ReplicaId, n: u8, from: Tick, most: usize, real: bool) {
-    let (who, due, ticket) = (account(n), bucket(from, most), ticket_of(slot));
+/// Make a slot's replica active in the hands of the n-th account. With `real`, it is sealed, so that its audits can be
+/// answered.
+pub fn activate(slot: ReplicaId, n: u8, place: &mut Place, real: bool) {
+    let (who, due, ticket) = (account(n), place.take(slot), ticket_of(slot));
     let collateral = Providers::reserve(&who, CLASS.bytes()).expect("there is room");
     Providers::note_proven(&who, CLASS.bytes(), true);
     let comm_r = if real { sealed_root(n, slot, ticket) } else { [n; 32] };
@@ -68,7 +87,6 @@ pub fn activate(slot: ReplicaId, n: u8, from: Tick, most: usize, real: bool) {
     };
     Replicas::<Runtime>::insert(slot, replica);
     ByProvider::<Runtime>::insert(&who, slot.sort_key(), ());
-    Buckets::<Runtime>::try_append(due, slot).expect("it has room");
     LiveReplicas::<Runtime>::mutate(|live| *live += 1);
     let replicas = pallet_station_deals::Deals::<Runtime>::get(slot.shard.deal).expect("it runs").replicas;
     let mut record = ShardRecords::<Runtime>::get(slot.shard).unwrap_or_else(|| ShardRecord::new(replicas));
@@ -94,7 +112,7 @@ fn settle(slot: ReplicaId, record: &mut ShardRecord) {
 }
 
 /// Have a committed replica pass its seal check, as `prove_seal` leaves it.
-pub fn pass_seal_check(slot: ReplicaId, from: Tick, most: usize) {
+pub fn pass_seal_check(slot: ReplicaId, place: &mut Place) {
     let mut replica = Replicas::<Runtime>::get(slot).expect("it exists");
     let Phase::Seal { due } = replica.phase else { panic!("{slot} is {:?}", replica.phase) };
     Buckets::<Runtime>::mutate_exists(due, |entries| {
@@ -105,10 +123,9 @@ pub fn pass_seal_check(slot: ReplicaId, from: Tick, most: usize) {
             }
         }
     });
-    let next = bucket(from, most);
+    let next = place.take(slot);
     replica.phase = Phase::Keep { due: next };
     replica.repair = false;
-    Buckets::<Runtime>::try_append(next, slot).expect("it has room");
     Providers::note_proven(replica.provider.as_ref().expect("it is held"), CLASS.bytes(), true);
     Replicas::<Runtime>::insert(slot, replica);
     LiveReplicas::<Runtime>::mutate(|live| *live += 1);
@@ -134,7 +151,7 @@ pub fn real_deal(shards: u32, periods: u32, holders: &[u8], from: Tick, apart: T
     for index in 0..shards {
         for slot in 0..3u8 {
             let turn = usize::try_from(index).expect("few") + usize::from(slot);
-            activate(id(deal, index, slot), holders[turn % holders.len()], next, 256, true);
+            activate(id(deal, index, slot), holders[turn % holders.len()], &mut Place { from: next, most: 256 }, true);
             next += apart;
         }
     }

@@ -2,7 +2,9 @@
 
 use super::{
     chain::{account, answers, commit, events, heartbeat, id, limits, submit, Chain},
-    market::{activate, faults_of, pass_seal_check, real_deal, register, submit_deal, PRICE},
+    market::{
+        activate, content_with_what_it_has, faults_of, pass_seal_check, real_deal, register, submit_deal, Place, PRICE,
+    },
 };
 use crate::{Replication, Runtime, System};
 use frame_support::{dispatch::DispatchClass, BoundedVec};
@@ -33,12 +35,14 @@ const NEVER: u32 = 20_000;
 fn stage() -> DealId {
     [DEAD].into_iter().chain(OTHERS).chain(SPARE).chain(HONEST).for_each(register);
     let periods = 20;
+    let mut dead = Place { from: FIRST, most: 128 };
+    let mut never = Place { from: NEVER, most: 128 };
     for _ in 0..ORDINARY {
         let deal = submit_deal(256, 3, periods, Placement::Any);
         for index in 0..256 {
-            activate(id(deal, index, 0), DEAD, FIRST, 128, false);
-            activate(id(deal, index, 1), OTHERS[0], NEVER, 128, false);
-            activate(id(deal, index, 2), OTHERS[1], NEVER, 128, false);
+            activate(id(deal, index, 0), DEAD, &mut dead, false);
+            activate(id(deal, index, 1), OTHERS[0], &mut never, false);
+            activate(id(deal, index, 2), OTHERS[1], &mut never, false);
         }
     }
     let providers = BoundedVec::truncate_from(vec![account(DEAD), account(OTHERS[0])]);
@@ -46,12 +50,14 @@ fn stage() -> DealId {
         let chosen = Placement::Chosen { providers: providers.clone(), fallback: true };
         let deal = submit_deal(256, 2, periods, chosen);
         for index in 0..256 {
-            activate(id(deal, index, 0), DEAD, FIRST, 128, false);
-            activate(id(deal, index, 1), OTHERS[0], NEVER, 128, false);
+            activate(id(deal, index, 0), DEAD, &mut dead, false);
+            activate(id(deal, index, 1), OTHERS[0], &mut never, false);
         }
     }
     // In the midst of it: one of them falls due every few ticks.
-    real_deal(HONEST_SHARDS, periods, &HONEST, FIRST, 5)
+    let deal = real_deal(HONEST_SHARDS, periods, &HONEST, FIRST, 5);
+    OTHERS.into_iter().chain(HONEST).for_each(content_with_what_it_has);
+    deal
 }
 
 /// What happened, for the record.
@@ -83,9 +89,10 @@ fn the_death_of_a_provider_of_twenty_thousand_replicas_is_worked_off_in_bounded_
     });
     assert!(held >= 20_000, "{held}");
     let staged = started.elapsed();
-    // The second audit of the last of the honest ones is past then, and so is everybody's grace.
+    // The second audit of the last of the honest ones is past then, and everything should be whole again.
     let until = FIRST + timing.period + 5 * 3 * HONEST_SHARDS + 60;
     let mut tally = Tally::default();
+    let mut never = Place { from: 2 * NEVER, most: 128 };
     let mut drawn: Vec<(ReplicaId, u8, Seed)> = Vec::new();
     let mut committed: Vec<(u32, ReplicaId)> = Vec::new();
     let by_account = SPARE.chain(OTHERS).chain(HONEST).map(|n| (account(n), n)).collect::<BTreeMap<_, _>>();
@@ -121,11 +128,11 @@ fn the_death_of_a_provider_of_twenty_thousand_replicas_is_worked_off_in_bounded_
                 let weight = CountedWeight::<Runtime>::prove_seal()
                     .saturating_add(CountedWeight::<Runtime>::authorize_prove_seal());
                 System::register_extra_weight_unchecked(weight, DispatchClass::Operational);
-                pass_seal_check(slot, 2 * NEVER, 128);
+                pass_seal_check(slot, &mut never);
             }
-            for class in DispatchClass::all() {
-                let most = limits().get(*class).max_total.unwrap_or(limits().max_block);
-                assert!(System::block_weight().get(*class).all_lte(most), "{class:?} in block {now}");
+            for class in [DispatchClass::Normal, DispatchClass::Operational] {
+                let most = limits().get(class).max_total.expect("both have one");
+                assert!(System::block_weight().get(class).all_lte(most), "{class:?} in block {now}");
             }
             let mut counts = [0u32; 2];
             let mut found = Vec::new();
@@ -180,6 +187,7 @@ fn the_death_of_a_provider_of_twenty_thousand_replicas_is_worked_off_in_bounded_
         started.elapsed() - staged,
     );
     assert!(worst.ref_time() < max_block);
+    assert_eq!(chain.sessions, chain.height() / timing.epoch, "all other blocks were counted");
     assert!(share(chain.worst_hooks.ref_time()) < 270, "a quarter, and what every block does");
     chain.between(|| {
         Replication::try_state_of_all().expect("the invariants hold");
