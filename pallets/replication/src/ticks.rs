@@ -69,7 +69,8 @@ impl<T: Config> Pallet<T> {
         first.saturating_mul(u64::from(firsts)).saturating_add(repair.saturating_mul(u64::from(repairs)))
     }
 
-    /// Sweeps: each may take what those before it left, less a little that is kept for each of those after it.
+    /// Sweeps: each may take what those before it left, less a little that is kept for each of those after it. What is left of
+    /// that is for the first two again: the sooner a miss is seen, the sooner it is made good.
     fn sweep_all(now: BlockNumber) -> Weight {
         const SWEEPS: u32 = 7;
         let (fault, end) = (<T as Config>::WeightInfo::sweep_fault(), <T as Config>::WeightInfo::sweep_end());
@@ -92,9 +93,10 @@ impl<T: Config> Pallet<T> {
             sweep(&|most| Self::wake_orders(Lane::Soon, now, most)),
             sweep(&|most| Self::wake_orders(Lane::Rest, now, most)),
         ];
-        let faults = faults.iter().fold(0u64, |sum, done| sum.saturating_add(*done));
         let departures = sweep(&|most| Self::sweep_departures(now, most));
         let ends = sweep(&|most| Self::sweep_ends(most));
+        let again = [sweep(&|most| Self::sweep_missed(most)), sweep(&|most| Self::sweep_late(most))];
+        let faults = faults.iter().chain(&again).fold(0u64, |sum, done| sum.saturating_add(*done));
         fault
             .saturating_mul(faults)
             .saturating_add(departure.saturating_mul(departures))
