@@ -1,5 +1,10 @@
 //! What must hold whatever the pallets do.
 
+mod chain;
+mod congestion;
+mod market;
+mod storm;
+
 use crate::{
     configs::block_weights, extrinsic, presets, validators, Executive, Hash, Historical, Runtime, RuntimeCall,
     RuntimeGenesisConfig, UncheckedExtrinsic, VERSION,

@@ -115,7 +115,9 @@ impl<T: Config> Pallet<T> {
                 Self::slash(id, replica, Reason::InvalidProof);
             }
             Phase::Late { wrong: false, .. } => replica.phase = Phase::Late { due, wrong: true },
-            _ => Self::miss(id, replica, due, Reason::InvalidProof, bytes),
+            _ => {
+                Self::miss(id, replica, due, Reason::InvalidProof, bytes);
+            }
         }
     }
 
@@ -142,9 +144,9 @@ impl<T: Config> Pallet<T> {
         Ok(next)
     }
 
-    /// A challenge was missed or answered wrong: faulty from now on.
-    fn miss(id: ReplicaId, replica: &mut Replica, due: Tick, reason: Reason, bytes: u64) {
-        let Some(provider) = replica.provider.clone() else { return };
+    /// A challenge was missed or answered wrong: faulty from now on. Returns how many orders that opened or moved.
+    fn miss(id: ReplicaId, replica: &mut Replica, due: Tick, reason: Reason, bytes: u64) -> u32 {
+        let Some(provider) = replica.provider.clone() else { return 0 };
         Self::mark_late(id, due);
         if matches!(replica.phase, Phase::Keep { .. }) {
             pallet_station_providers::Pallet::<T>::note_proven(&provider, bytes, false);
@@ -156,16 +158,17 @@ impl<T: Config> Pallet<T> {
         Self::deposit_event(Event::ReplicaFaulty { replica: id, provider, due, reason, grace_ends });
         // Orders look at the record, and this one must not look well.
         Replicas::<T>::insert(id, replica.clone());
-        Self::open_urgent(id.shard, reason);
+        Self::open_urgent(id.shard, reason)
     }
 
-    /// Sweep the ticks whose window has closed for replicas that did not answer; returns how many there were.
+    /// Sweep the ticks whose window has closed for replicas that did not answer; returns how many steps that took: one for each
+    /// of them, and one for each order that it opened, so there may be a few more than `most`.
     pub(crate) fn sweep_missed(most: u32) -> u32 {
-        let mut left = most;
+        let mut done = 0u32;
         let tick = CurrentTick::<T>::get();
         let mut cursor = Places::<T>::get().missed;
         for _ in 0..=SKIPS {
-            if cursor > tick || left == 0 {
+            if cursor > tick || done >= most {
                 break;
             }
             if let Some(open) = OpenTicks::<T>::get(cursor) {
@@ -173,10 +176,9 @@ impl<T: Config> Pallet<T> {
                 if open.challenge.is_none_or(|(_, deadline, _)| tick <= deadline) {
                     break;
                 }
-                while left > 0 {
+                while done < most {
                     let Some(id) = Buckets::<T>::get(cursor).last().copied() else { break };
-                    left = left.saturating_sub(1);
-                    Self::window_closed(id, cursor);
+                    done = done.saturating_add(1).saturating_add(Self::window_closed(id, cursor));
                 }
                 if Buckets::<T>::contains_key(cursor) {
                     break;
@@ -185,42 +187,43 @@ impl<T: Config> Pallet<T> {
             cursor = cursor.saturating_add(1);
         }
         Places::<T>::mutate(|places| places.missed = cursor);
-        most.saturating_sub(left)
+        done
     }
 
-    fn window_closed(id: ReplicaId, due: Tick) {
+    fn window_closed(id: ReplicaId, due: Tick) -> u32 {
         match Replicas::<T>::get(id) {
             Some(mut replica)
                 if replica.phase == (Phase::Keep { due }) || replica.phase == (Phase::Reported { due }) =>
             {
-                Self::miss(id, &mut replica, due, Reason::MissedAudit, Self::bytes_of(id));
+                let opened = Self::miss(id, &mut replica, due, Reason::MissedAudit, Self::bytes_of(id));
                 Replicas::<T>::insert(id, replica);
+                return opened;
             }
             // A seal check has no pay to lose: it stays open to the end of its grace.
             Some(replica) if replica.phase == (Phase::Seal { due }) => Self::mark_late(id, due),
             _ => Self::unplace(id, due),
         }
+        0
     }
 
-    /// Sweep the ticks whose grace has ended; returns how many replicas were slashed.
+    /// Sweep the ticks whose grace has ended; returns how many steps that took, as [`Self::sweep_missed`] does.
     pub(crate) fn sweep_late(most: u32) -> u32 {
-        let mut left = most;
+        let mut done = 0u32;
         let tick = CurrentTick::<T>::get();
         let places = Places::<T>::get();
         let (missed, mut cursor) = (places.missed, places.late);
         for _ in 0..=SKIPS {
             // What has not been swept for misses may still hold replicas of this tick.
-            if cursor >= missed || left == 0 {
+            if cursor >= missed || done >= most {
                 break;
             }
             if let Some(open) = OpenTicks::<T>::get(cursor) {
                 if open.challenge.is_none_or(|(_, _, grace_ends)| tick <= grace_ends) {
                     break;
                 }
-                while left > 0 {
+                while done < most {
                     let Some(id) = LateBuckets::<T>::get(cursor).last().copied() else { break };
-                    left = left.saturating_sub(1);
-                    Self::grace_ended(id, cursor);
+                    done = done.saturating_add(1).saturating_add(Self::grace_ended(id, cursor));
                 }
                 if LateBuckets::<T>::contains_key(cursor) {
                     break;
@@ -230,10 +233,10 @@ impl<T: Config> Pallet<T> {
             cursor = cursor.saturating_add(1);
         }
         Places::<T>::mutate(|places| places.late = cursor);
-        most.saturating_sub(left)
+        done
     }
 
-    fn grace_ended(id: ReplicaId, due: Tick) {
+    fn grace_ended(id: ReplicaId, due: Tick) -> u32 {
         Self::unplace(id, due);
         if let Some(mut replica) = Replicas::<T>::get(id) {
             let reason = match replica.phase {
@@ -245,11 +248,13 @@ impl<T: Config> Pallet<T> {
                     }
                 }
                 Phase::Seal { due: open } if open == due => Reason::UnansweredSealCheck,
-                _ => return,
+                _ => return 0,
             };
-            Self::slash(id, &mut replica, reason);
+            let opened = Self::slash(id, &mut replica, reason);
             Replicas::<T>::insert(id, replica);
+            return opened;
         }
+        0
     }
 
     /// Bytes of a replica; zero of one whose shard is gone.

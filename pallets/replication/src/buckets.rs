@@ -1,7 +1,10 @@
 //! Buckets of challenges: bounded, first with room.
 
 use crate::{Buckets, Config, CurrentTick, Error, LateBuckets, Pallet};
+use codec::Encode;
 use frame_support::traits::Get;
+use pallet_station_providers::selection::Stream;
+use sp_io::hashing::blake2_256;
 use sp_runtime::DispatchError;
 use station_primitives::{ReplicaId, Tick};
 
@@ -17,20 +20,34 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Put a replica that has answered into the first bucket with room, `from` on.
+    ///
+    /// Whoever brings enough replicas of its own can fill a stretch of buckets to the brim. Nobody's right answer may be refused
+    /// for that, so beyond it places of the period that follows are tried, each replica its own: admission keeps more than
+    /// half of all of them free.
     pub(crate) fn move_on(id: ReplicaId, from: Tick) -> Result<Tick, DispatchError> {
-        Self::place(id, from, T::MaxPerBucket::get())
+        let most = T::MaxPerBucket::get();
+        Self::place(id, from, most).or_else(|full| {
+            let after = from.max(CurrentTick::<T>::get()).saturating_add(SEARCH);
+            let mut stream = Stream::new(blake2_256(&(b"station/bucket/1", id, from).encode()));
+            (0..SEARCH)
+                .map(|_| stream.below(u64::from(Self::clock().period.max(1))))
+                .filter_map(|ahead| u32::try_from(ahead).ok())
+                .find_map(|ahead| Self::place_at(id, after.saturating_add(ahead), most))
+                .ok_or(full)
+        })
     }
 
     fn place(id: ReplicaId, from: Tick, limit: u32) -> Result<Tick, DispatchError> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let from = from.max(CurrentTick::<T>::get().saturating_add(1));
-        for tick in from..from.saturating_add(SEARCH) {
-            if Buckets::<T>::decode_len(tick).unwrap_or(0) < limit {
-                Buckets::<T>::try_append(tick, id).map_err(|()| Error::<T>::ChainIsFull)?;
-                return Ok(tick);
-            }
-        }
-        Err(Error::<T>::ChainIsFull.into())
+        (from..from.saturating_add(SEARCH))
+            .find_map(|tick| Self::place_at(id, tick, limit))
+            .ok_or_else(|| Error::<T>::ChainIsFull.into())
+    }
+
+    /// Put a replica into the bucket of `tick`, if that holds fewer than `limit`.
+    fn place_at(id: ReplicaId, tick: Tick, limit: u32) -> Option<Tick> {
+        let held = u32::try_from(Buckets::<T>::decode_len(tick).unwrap_or(0)).unwrap_or(u32::MAX);
+        (held < limit && Buckets::<T>::try_append(tick, id).is_ok()).then_some(tick)
     }
 
     /// Take a replica out of a tick's bucket and late bucket.

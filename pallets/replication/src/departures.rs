@@ -8,7 +8,8 @@ use pallet_station_providers::{Departure, Providers};
 use station_primitives::{AccountId, BlockNumber, HistoryEvent, Reason, ReplicaId};
 
 impl<T: Config> Pallet<T> {
-    /// Go on with the replicas of providers that go, at most `most` steps; returns how many there were.
+    /// Go on with the replicas of providers that go, at most `most` steps; returns how many there were,
+    /// with those for the orders that were opened beside their own.
     pub(crate) fn sweep_departures(now: BlockNumber, most: u32) -> u32 {
         let mut sweep = Departures::<T>::get();
         let mut done = 0;
@@ -16,7 +17,7 @@ impl<T: Config> Pallet<T> {
             done = done.saturating_add(1);
             sweep = match sweep {
                 None => Self::next_to_go(None),
-                Some(sweep) => Self::sweep_one(now, sweep),
+                Some(sweep) => Self::sweep_one(now, sweep, &mut done),
             };
             // The end of the list: whatever is there to be done again waits for the next block.
             if sweep.is_none() {
@@ -36,7 +37,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Look at one replica, or go on to the next provider.
-    fn sweep_one(now: BlockNumber, mut sweep: DepartureSweep) -> Option<DepartureSweep> {
+    fn sweep_one(now: BlockNumber, mut sweep: DepartureSweep, done: &mut u32) -> Option<DepartureSweep> {
         let departure = pallet_station_providers::Departures::<T>::get(&sweep.provider);
         let Some(departure) = departure.filter(|departure| departure.from <= now) else {
             return Self::next_to_go(Some(&sweep.provider));
@@ -51,14 +52,14 @@ impl<T: Config> Pallet<T> {
         let Some(id) = keys.next().map(ReplicaId::from_sort_key) else {
             return Self::next_to_go(Some(&sweep.provider));
         };
-        Self::leave_replica(id, &mut sweep, departure);
+        *done = done.saturating_add(Self::leave_replica(id, &mut sweep, departure));
         sweep.after = Some(id);
         Some(sweep)
     }
 
-    /// What becomes of one replica of a provider that goes.
-    fn leave_replica(id: ReplicaId, sweep: &mut DepartureSweep, departure: Departure) {
-        let Some(mut replica) = Replicas::<T>::get(id) else { return };
+    /// What becomes of one replica of a provider that goes; returns how many orders of others of its shard that opened.
+    fn leave_replica(id: ReplicaId, sweep: &mut DepartureSweep, departure: Departure) -> u32 {
+        let Some(mut replica) = Replicas::<T>::get(id) else { return 0 };
         let forfeit = departure.reason == Reason::LeftEarly;
         if replica.provider.as_ref() != Some(&sweep.provider) {
             // It was drawn for an order. One that is short finishes what it has begun.
@@ -67,7 +68,7 @@ impl<T: Config> Pallet<T> {
                     Self::candidate_goes(id, order, forfeit);
                 }
             }
-            return;
+            return 0;
         }
         match (departure.reason, replica.phase) {
             (Reason::LeftEarly, Phase::Commit { .. }) => Self::give_up_assignment(id, replica),
@@ -75,8 +76,9 @@ impl<T: Config> Pallet<T> {
                 if let Some(due) = replica.phase.due() {
                     Self::unplace(id, due);
                 }
-                Self::slash(id, &mut replica, Reason::LeftEarly);
+                let opened = Self::slash(id, &mut replica, Reason::LeftEarly);
                 Replicas::<T>::insert(id, replica);
+                return opened;
             }
             // What has not been proven yet is: it can be handed over only then.
             (Reason::Leaving, Phase::Keep { .. } | Phase::Late { .. } | Phase::Reported { .. }) => {
@@ -85,6 +87,7 @@ impl<T: Config> Pallet<T> {
             (Reason::Undercollateralized, Phase::Keep { .. }) => Self::relieve(id, &replica, sweep),
             _ => {}
         }
+        0
     }
 
     /// Have as many replicas of a provider handed over as its collateral does not cover.

@@ -198,6 +198,7 @@ impl<T: Config> Pallet<T> {
             ticket: beacon::ticket(seed),
             price: provider.price,
             collateral,
+            since: CurrentTick::<T>::get(),
             draws: replica.draws.saturating_add(1),
             settled: replica.settled,
             spent: replica.spent,

@@ -70,25 +70,34 @@ impl<T: Config> Pallet<T> {
             job.shard_waits = false;
         }
         match next {
-            Some(next) => return Some(SweepJob { next, ..job }),
+            Some(next) => Some(SweepJob { next, ..job }),
             None if job.deal_waits => Self::sweep_again(id.shard.deal),
-            None => Self::finish(id.shard.deal),
+            None => {
+                Self::finish(id.shard.deal);
+                None
+            }
         }
-        None
     }
 
-    /// Some challenges are open: come back when they are settled, one way or the other.
-    fn sweep_again(deal: DealId) {
+    /// Some challenges are open: come back when they are settled, one way or the other. Should the ticks by then be full of
+    /// other deals, this one is swept on and on until they are: it must not be forgotten with its escrow.
+    fn sweep_again(deal: DealId) -> Option<SweepJob> {
         let timing = Self::clock();
         let wait =
             timing.seed_blocks.saturating_add(timing.answer_window).saturating_add(timing.grace).saturating_add(2);
         match Self::schedule_sweep(deal, CurrentTick::<T>::get().saturating_add(wait)) {
-            Ok(at) => Deals::<T>::mutate(deal, |deal| {
-                if let Some(deal) = deal {
-                    deal.sweep_at = at;
-                }
-            }),
-            Err(error) => log::error!(target: crate::LOG_TARGET, "deal {deal} is not swept again: {error:?}"),
+            Ok(at) => {
+                Deals::<T>::mutate(deal, |deal| {
+                    if let Some(deal) = deal {
+                        deal.sweep_at = at;
+                    }
+                });
+                None
+            }
+            Err(error) => {
+                log::debug!(target: crate::LOG_TARGET, "deal {deal} is swept again at once: {error:?}");
+                Some(SweepJob::of(deal))
+            }
         }
     }
 

@@ -11,9 +11,10 @@ impl<T: Config> Pallet<T> {
     ///
     /// The part that stands for a replica is its repair's cost and the client's compensation. The repair comes first; with
     /// the shard below its minimum the client gets up to a half; what is not needed is burnt. A slot that has never been
-    /// active is drawn again; one that has gets a repair order.
-    pub(crate) fn slash(id: ReplicaId, replica: &mut Replica, reason: Reason) {
-        let Some(provider) = replica.provider.clone() else { return };
+    /// active is drawn again; one that has gets a repair order. Returns how many orders of others of the shard that opened or
+    /// moved.
+    pub(crate) fn slash(id: ReplicaId, replica: &mut Replica, reason: Reason) -> u32 {
+        let Some(provider) = replica.provider.clone() else { return 0 };
         let before = Self::shard_record(id.shard).state;
         let first = matches!(replica.phase, Phase::Seal { .. }) && !replica.repair;
         if matches!(replica.phase, Phase::Keep { .. }) {
@@ -41,12 +42,14 @@ impl<T: Config> Pallet<T> {
             Orders::<T>::insert(id, order);
         }
         Self::dismiss(id, replica);
-        if first {
+        let opened = if first {
             Self::redraw(id, replica, reason);
+            0
         } else {
-            Self::open_urgent(id.shard, reason);
-        }
+            Self::open_urgent(id.shard, reason)
+        };
         Self::say_if_lost(id.shard, before);
+        opened
     }
 
     /// The replica, if its holder can report a fault of it now: before the audit that would find it is open.

@@ -636,7 +636,7 @@ pub mod pallet {
 
         fn integrity_test() {
             assert!(T::MaxPerBucket::get() >= 2, "half of a bucket is for new replicas");
-            assert!(T::DrawsPerBlock::get() >= 2, "first draws and repairs must both move on");
+            assert!(T::DrawsPerBlock::get() >= 8, "every kind of draw must move on in every block");
             assert!(T::SweepsPerBlock::get() >= 16, "every sweep must move on in every block");
             let draws = T::RepairDraws::get();
             assert!(draws >= 1 && draws <= u32::from(MAX_REPLICAS), "an order remembers whom it has tried");

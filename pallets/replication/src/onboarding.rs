@@ -127,12 +127,17 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Nobody can tell whose fault it is: both lose the same, nobody is slashed, and somebody else is drawn. When the client
-    /// has cancelled, it is the client's doing, and nobody loses anything.
+    /// has cancelled, it is the client's doing, and nobody loses anything. When most blocks were too full to take a commitment,
+    /// it is nobody's: nobody loses anything, not even one of the slot's draws.
     fn commitment_late(id: ReplicaId, mut replica: Replica) {
         let Some(provider) = replica.provider.clone() else { return };
         let takes = Deals::<T>::get(id.shard.deal).is_some_and(|deal| deal.takes_replicas());
+        let ticks = CurrentTick::<T>::get().saturating_sub(replica.since);
+        let full = ticks < Self::clock().commit_window(Self::bytes_of(id)) / 2;
         let reason = if takes { Reason::LateCommitment } else { Reason::Cancelled };
-        if takes {
+        if full {
+            replica.draws = replica.draws.saturating_sub(1);
+        } else if takes {
             match Self::burn_deposits(id, &provider, &mut replica) {
                 Ok(deposit) => {
                     let provider = provider.clone();
@@ -143,7 +148,7 @@ impl<T: Config> Pallet<T> {
         }
         Self::dismiss(id, &mut replica);
         let what = (HistoryEvent::Released, Some(provider), reason);
-        Self::note(id, Phase::Drawing, Holder::Loses, Some(what));
+        Self::note(id, Phase::Drawing, if full { Holder::Goes } else { Holder::Loses }, Some(what));
         Self::redraw(id, &mut replica, reason);
         Replicas::<T>::insert(id, replica);
     }

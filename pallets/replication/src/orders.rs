@@ -19,6 +19,9 @@ use pallet_station_deals::Deals;
 use pallet_station_providers::Split;
 use station_primitives::{AccountId, Balance, HistoryEvent, Reason, ReplicaId, ShardId, ShardState, Slot};
 
+/// Orders that are opened or moved in one step for a shard below its minimum.
+pub(crate) const URGENT_AT_ONCE: u32 = 4;
+
 impl<T: Config> Pallet<T> {
     /// Open an order for a slot, unless it has one or its deal takes no replicas; whether it has one now.
     pub(crate) fn open_order(id: ReplicaId, reason: Reason) -> bool {
@@ -55,20 +58,34 @@ impl<T: Config> Pallet<T> {
         Orders::<T>::insert(id, order);
     }
 
-    /// A shard has fewer live replicas than its minimum: whatever is not live is made anew, without waiting for any grace.
-    pub(crate) fn open_urgent(shard: ShardId, reason: Reason) {
+    /// A shard has fewer live replicas than its minimum: what is not live is made anew, without waiting for any grace, and what
+    /// waits already goes first. At most [`URGENT_AT_ONCE`] orders, which is more than the shard needs; its next miss or slash
+    /// goes on. Returns how many orders were opened or moved.
+    pub(crate) fn open_urgent(shard: ShardId, reason: Reason) -> u32 {
         let record = Self::shard_record(shard);
         if usize::from(record.live()) >= crate::health::MINIMUM {
-            return;
+            return 0;
         }
+        let mut touched = 0u32;
         for (slot, seat) in (0u8..).zip(&record.seats) {
-            let id = ReplicaId { shard, slot };
-            if Orders::<T>::contains_key(id) {
-                Self::promote_order(id, None);
-            } else if seat.standing == Standing::Faulty {
-                Self::open_order(id, reason);
+            if touched >= URGENT_AT_ONCE {
+                break;
             }
+            let id = ReplicaId { shard, slot };
+            let touch = match Orders::<T>::get(id) {
+                Some(order) => {
+                    let lags = matches!(order.stage, Stage::Waiting(ticket) if ticket.lane != Lane::Urgent);
+                    let well = order.is_handover() && seat.standing == Standing::Live;
+                    if lags && !well {
+                        Self::promote_order(id, None);
+                    }
+                    lags && !well
+                }
+                None => seat.standing == Standing::Faulty && Self::open_order(id, reason),
+            };
+            touched = touched.saturating_add(u32::from(touch));
         }
+        touched
     }
 
     /// The lane in which an order waits for its draw.

@@ -1,6 +1,8 @@
 //! Tests, by topic. The mock checks all invariants after every test, and in every block that its helpers let pass.
 
+mod attack;
 mod audits;
+mod blame;
 mod bounds;
 mod departures;
 mod draws;

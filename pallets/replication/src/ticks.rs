@@ -43,28 +43,41 @@ impl<T: Config> Pallet<T> {
         most.min(u32::try_from(fit).unwrap_or(u32::MAX))
     }
 
-    /// Draws: for shards below their minimum first; of what is left half for lost replicas, then first draws, and then
-    /// replicas of providers that go, which are well.
+    /// Draws, in two rounds. In the first, each kind has a share that no other can take from it, so that orders of which
+    /// nothing comes cannot stop the rest, however many there are and however urgent: half is for shards below their
+    /// minimum; of the rest half for lost replicas, then first draws, and a little for replicas of providers that go, which
+    /// are well. In the second round, what was not used goes in that order.
     fn draw_all(now: BlockNumber) -> Weight {
         let (first, repair) = (<T as Config>::WeightInfo::draw(), <T as Config>::WeightInfo::draw_repair());
-        let mut left = Self::steps(T::DrawsPerBlock::get(), first.max(repair));
-        let urgent = Self::run_orders(Lane::Urgent, left);
-        left = left.saturating_sub(urgent);
-        let ordinary = Self::run_orders(Lane::Ordinary, left.div_ceil(2));
-        left = left.saturating_sub(ordinary);
-        let firsts = Self::run_draws(now, left);
-        let handovers = Self::run_orders(Lane::Handover, left.saturating_sub(firsts));
-        let repairs = urgent.saturating_add(ordinary).saturating_add(handovers);
+        let all = Self::steps(T::DrawsPerBlock::get(), first.max(repair));
+        let urgent = all / 2;
+        let ordinary = all.saturating_sub(urgent) / 2;
+        let rest = all.saturating_sub(urgent).saturating_sub(ordinary);
+        let handovers = rest.div_ceil(4).min(rest.saturating_sub(1));
+        let shares = [urgent, ordinary, rest.saturating_sub(handovers), handovers];
+        let (mut left, mut firsts, mut repairs) = (all, 0u32, 0u32);
+        for shares in [shares, [all; 4]] {
+            for (lane, share) in
+                [Some(Lane::Urgent), Some(Lane::Ordinary), None, Some(Lane::Handover)].iter().zip(shares)
+            {
+                let (most, count) = (share.min(left), if lane.is_some() { &mut repairs } else { &mut firsts });
+                let done = lane.map_or_else(|| Self::run_draws(now, most), |lane| Self::run_orders(lane, most));
+                *count = count.saturating_add(done);
+                left = left.saturating_sub(done);
+            }
+        }
         first.saturating_mul(u64::from(firsts)).saturating_add(repair.saturating_mul(u64::from(repairs)))
     }
 
-    /// Sweeps: each may take what those before it left, less a little that is kept for each of those after it.
+    /// Sweeps: each may take what those before it left, less a little that is kept for each of those after it. What is left of
+    /// that is for the first two again: the sooner a miss is seen, the sooner it is made good.
     fn sweep_all(now: BlockNumber) -> Weight {
         const SWEEPS: u32 = 7;
         let (fault, end) = (<T as Config>::WeightInfo::sweep_fault(), <T as Config>::WeightInfo::sweep_end());
         let departure = <T as Config>::WeightInfo::sweep_departure();
         let mut left = Self::steps(T::SweepsPerBlock::get(), fault.max(end).max(departure));
-        let kept = left / (2 * SWEEPS);
+        // At least one: in short blocks few steps fit, and those that come last must not wait for those that never end.
+        let kept = (left / (2 * SWEEPS)).max(1);
         let mut after = SWEEPS;
         let mut sweep = |sweep: &dyn Fn(u32) -> u32| {
             after = after.saturating_sub(1);
@@ -80,9 +93,10 @@ impl<T: Config> Pallet<T> {
             sweep(&|most| Self::wake_orders(Lane::Soon, now, most)),
             sweep(&|most| Self::wake_orders(Lane::Rest, now, most)),
         ];
-        let faults = faults.iter().fold(0u64, |sum, done| sum.saturating_add(*done));
         let departures = sweep(&|most| Self::sweep_departures(now, most));
         let ends = sweep(&|most| Self::sweep_ends(most));
+        let again = [sweep(&|most| Self::sweep_missed(most)), sweep(&|most| Self::sweep_late(most))];
+        let faults = faults.iter().chain(&again).fold(0u64, |sum, done| sum.saturating_add(*done));
         fault
             .saturating_mul(faults)
             .saturating_add(departure.saturating_mul(departures))

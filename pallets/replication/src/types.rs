@@ -135,6 +135,8 @@ pub struct Replica {
     pub earned: Balance,
     /// The block of its last accepted proof.
     pub last_proof: Option<BlockNumber>,
+    /// The tick of the assignment: a chain without ticks takes no commitments.
+    pub since: Tick,
     /// Providers drawn for the slot so far.
     pub draws: u8,
     /// Draws that found nobody since the last that did.
@@ -159,6 +161,7 @@ impl Default for Replica {
             collateral: 0,
             earned: 0,
             last_proof: None,
+            since: 0,
             draws: 0,
             fruitless: 0,
             settled: 0,
