@@ -51,6 +51,24 @@ impl Code {
             Self::Disk => "disk",
         }
     }
+
+    /// What to do next about any failure of this kind, where nothing better is known.
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::Internal => concat!(
+                "run it again with RUST_LOG=debug; if it stays, report what that prints: ",
+                env!("CARGO_PKG_REPOSITORY"),
+                "/issues"
+            ),
+            Self::Usage => "run the command with --help",
+            Self::NotFound => "check the name; `station ls` shows what this account keeps",
+            Self::WrongKey => "check passphrase, words or link; nothing was changed",
+            Self::Funds => "`station wallet balance` shows the account and what it has",
+            Self::TooFewProviders => "`station provider list` shows who there is",
+            Self::Network => "run the same command again, or ask another node with --rpc",
+            Self::Disk => "check that the place exists, that it may be written to, and that the disk has room",
+        }
+    }
 }
 
 /// A failure as the user reads it.
@@ -60,7 +78,7 @@ pub struct UserError {
     pub code: Code,
     /// What went wrong, one sentence, no trailing period.
     pub message: String,
-    /// What to do next, if there is something.
+    /// What to do next.
     pub hint: Option<String>,
 }
 
@@ -68,7 +86,7 @@ macro_rules! constructors {
     ($($(#[$doc:meta])* $name:ident => $code:ident),* $(,)?) => {$(
         $(#[$doc])*
         pub fn $name(message: impl fmt::Display) -> Self {
-            Self { code: Code::$code, message: message.to_string(), hint: None }
+            Self { code: Code::$code, message: message.to_string(), hint: Some(Code::$code.hint().into()) }
         }
     )*};
 }
@@ -136,7 +154,10 @@ impl std::error::Error for UserError {}
 impl From<std::io::Error> for UserError {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::NotFound => Self::not_found(error),
+            std::io::ErrorKind::NotFound => Self::not_found(error).hint("check the path"),
+            std::io::ErrorKind::StorageFull => {
+                Self::disk(error).hint("free some space, then run the same command again")
+            }
             _ => Self::disk(error),
         }
     }
@@ -215,10 +236,19 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_three_fields_even_without_a_hint() {
+    fn json_has_the_three_fields_and_always_a_hint() {
         let value = UserError::funds("too poor").to_json();
         assert_eq!(value["error"]["code"], "funds");
         assert_eq!(value["error"]["message"], "too poor");
-        assert!(value["error"]["hint"].is_null());
+        assert!(value["error"]["hint"].as_str().is_some_and(|hint| hint.contains("wallet balance")));
+        let better = UserError::funds("too poor").hint("earn some").to_json();
+        assert_eq!(better["error"]["hint"], "earn some");
+    }
+
+    #[test]
+    fn a_full_disk_says_so_and_what_is_not_there_is_not_found() {
+        let full = UserError::from(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        assert_eq!((full.code, full.hint.as_deref().map(|hint| hint.contains("free some"))), (Code::Disk, Some(true)));
+        assert_eq!(UserError::from(std::io::Error::from(std::io::ErrorKind::NotFound)).code, Code::NotFound);
     }
 }

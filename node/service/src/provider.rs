@@ -34,10 +34,10 @@ pub struct ProviderArgs {
     #[arg(long, value_name = "SIZE", required_if_eq("provider", "true"), value_parser = units::parse_bytes)]
     pub capacity: Option<u64>,
     /// The price of keeping a GiB for a day, in TKT
-    #[arg(long, value_name = "TKT", default_value = "0.01", value_parser = units::parse_tkt)]
+    #[arg(long, value_name = "TKT", default_value = "0.01", value_parser = units::parse_price)]
     pub price: Price,
     /// The price of serving a GiB, in TKT
-    #[arg(long, value_name = "TKT", default_value = "0", value_parser = units::parse_tkt)]
+    #[arg(long, value_name = "TKT", default_value = "0", value_parser = units::parse_price)]
     pub retrieval_price: Price,
     /// Who runs the machine, in 32 hexadecimal bytes: replicas of one shard never share an operator [default: this
     /// provider's account]

@@ -138,10 +138,12 @@ pub fn partition(args: &PartitionArgs, global: &Global) -> Result<(), UserError>
             names(network, &args.other)?
         };
         if let Some(both) = one.intersection(&other).next() {
-            return Err(UserError::usage(format!("{both} is on both sides")));
+            return Err(UserError::usage(format!("{both} is on both sides")).hint("name each node once"));
         }
         if other.is_empty() {
-            return Err(UserError::usage("there is nobody on the other side"));
+            return Err(
+                UserError::usage("there is nobody on the other side").hint("leave a node out of the first list")
+            );
         }
         for (a, b) in one.iter().flat_map(|a| other.iter().map(move |b| (a, b))) {
             namespaces::set_cut(network, a, b, true)?;
