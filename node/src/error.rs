@@ -1,6 +1,6 @@
 //! Errors in the user's words: what went wrong, a stable code, what to do next, and the exit code of INTERFACE.
 
-use station_service::{StoreError, WorkerError};
+use station_service::{provider::NotListening, StoreError, WorkerError};
 use std::fmt;
 
 /// What kind of failure it was. The exit code and the stable text code follow from it.
@@ -205,6 +205,8 @@ fn from_service(error: &sc_service::Error) -> UserError {
         sc_service::Error::Io(_) => UserError::disk(text),
         // The shard store, its mark and the provider's key: always the disk, or who else uses it.
         sc_service::Error::Application(inner) if inner.is::<StoreError>() => UserError::disk(inner),
+        sc_service::Error::Application(inner) if inner.is::<NotListening>() => UserError::network(inner)
+            .hint("stop the process that has the port, or choose another with --port or --listen-addr"),
         sc_service::Error::Application(inner) => match inner.downcast_ref() {
             Some(WorkerError::Mark(_) | WorkerError::Key(_)) => UserError::disk(inner),
             _ => UserError::internal(inner),
@@ -243,6 +245,23 @@ mod tests {
         assert!(value["error"]["hint"].as_str().is_some_and(|hint| hint.contains("wallet balance")));
         let better = UserError::funds("too poor").hint("earn some").to_json();
         assert_eq!(better["error"]["hint"], "earn some");
+    }
+
+    #[test]
+    fn a_provider_that_cannot_listen_says_so() {
+        use station_service::provider::check_listening;
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let address = format!("/ip4/127.0.0.1/tcp/{port}");
+        let error = check_listening([address.as_str()].into_iter()).unwrap_err();
+        let error = from_service(&sc_service::Error::Application(Box::new(error)));
+        assert_eq!(error.code, Code::Network);
+        assert!(error.message.contains(&address) && error.hint.is_some_and(|hint| hint.contains("--port")));
+        // One that is free is enough, and what is no TCP address is not judged.
+        assert!(check_listening([address.as_str(), "/ip4/127.0.0.1/tcp/0"].into_iter()).is_ok());
+        assert!(check_listening(["/ip4/127.0.0.1/udp/30333/quic-v1"].into_iter()).is_ok());
+        drop(taken);
+        assert!(check_listening([address.as_str()].into_iter()).is_ok());
     }
 
     #[test]

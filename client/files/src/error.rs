@@ -47,6 +47,14 @@ pub enum FilesError {
     /// An option that makes no sense.
     #[error("{0}")]
     Usage(String),
+    /// Only its owner may do this to a deal.
+    #[error("deal {deal} belongs to {owner}: only its owner can end or extend it")]
+    NotOwner {
+        /// Which.
+        deal: DealId,
+        /// Whose it is.
+        owner: String,
+    },
     /// The disk fails.
     #[error("{}: {source}", path.display())]
     Disk {
@@ -219,7 +227,7 @@ impl FilesError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::SourceMissing(_) | Self::DealGone(_) | Self::NoEntry(_) | Self::UnknownAccount(_) => Kind::NotFound,
-            Self::SourceKind(_) | Self::TooLarge(_) | Self::Usage(_) => Kind::Usage,
+            Self::SourceKind(_) | Self::TooLarge(_) | Self::Usage(_) | Self::NotOwner { .. } => Kind::Usage,
             Self::Link(LinkError::Malformed(_) | LinkError::Version(_)) => Kind::Usage,
             Self::Link(LinkError::Changed | LinkError::WrongNetwork) => Kind::NotFound,
             Self::WrongKey => Kind::WrongKey,
@@ -289,6 +297,7 @@ impl FilesError {
             Self::Stalled(_) => "run the same command again: it goes on where it was",
             Self::Chain(error) => return Some(error.hint()),
             Self::Refused(failure) => return Some(failure.hint()),
+            Self::NotOwner { .. } => "use the wallet that put it, with --key; a link alone is enough to read it",
             Self::SourceKind(_) => "put a file or a folder",
             Self::TooLarge(_) => "put it in parts, each with a link of its own",
             Self::LocalRecord { .. } => {

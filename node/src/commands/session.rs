@@ -66,6 +66,8 @@ impl From<KeyError> for UserError {
     fn from(error: KeyError) -> Self {
         match &error {
             KeyError::Uri(_) => Self::usage(error).hint("write it like //Alice, or name a wallet's file"),
+            KeyError::WordCount(0) => Self::wrong_key("no words were given")
+                .hint("type them when asked, pipe them in, or name a file with --words-file"),
             // Words that are no phrase are no key.
             KeyError::WordCount(_) | KeyError::UnknownWord(_) | KeyError::Checksum => {
                 Self::wrong_key(error).hint("nothing was written; check every word and their order")
