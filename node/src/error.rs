@@ -1,6 +1,6 @@
 //! Errors in the user's words: what went wrong, a stable code, what to do next, and the exit code of INTERFACE.
 
-use station_service::{StoreError, WorkerError};
+use station_service::{provider::NotListening, StoreError, WorkerError};
 use std::fmt;
 
 /// What kind of failure it was. The exit code and the stable text code follow from it.
@@ -51,6 +51,24 @@ impl Code {
             Self::Disk => "disk",
         }
     }
+
+    /// What to do next about any failure of this kind, where nothing better is known.
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::Internal => concat!(
+                "run it again with RUST_LOG=debug; if it stays, report what that prints: ",
+                env!("CARGO_PKG_REPOSITORY"),
+                "/issues"
+            ),
+            Self::Usage => "run the command with --help",
+            Self::NotFound => "check the name; `station ls` shows what this account keeps",
+            Self::WrongKey => "check passphrase, words or link; nothing was changed",
+            Self::Funds => "`station wallet balance` shows the account and what it has",
+            Self::TooFewProviders => "`station provider list` shows who there is",
+            Self::Network => "run the same command again, or ask another node with --rpc",
+            Self::Disk => "check that the place exists, that it may be written to, and that the disk has room",
+        }
+    }
 }
 
 /// A failure as the user reads it.
@@ -60,7 +78,7 @@ pub struct UserError {
     pub code: Code,
     /// What went wrong, one sentence, no trailing period.
     pub message: String,
-    /// What to do next, if there is something.
+    /// What to do next.
     pub hint: Option<String>,
 }
 
@@ -68,7 +86,7 @@ macro_rules! constructors {
     ($($(#[$doc:meta])* $name:ident => $code:ident),* $(,)?) => {$(
         $(#[$doc])*
         pub fn $name(message: impl fmt::Display) -> Self {
-            Self { code: Code::$code, message: message.to_string(), hint: None }
+            Self { code: Code::$code, message: message.to_string(), hint: Some(Code::$code.hint().into()) }
         }
     )*};
 }
@@ -136,7 +154,10 @@ impl std::error::Error for UserError {}
 impl From<std::io::Error> for UserError {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::NotFound => Self::not_found(error),
+            std::io::ErrorKind::NotFound => Self::not_found(error).hint("check the path"),
+            std::io::ErrorKind::StorageFull => {
+                Self::disk(error).hint("free some space, then run the same command again")
+            }
             _ => Self::disk(error),
         }
     }
@@ -184,6 +205,8 @@ fn from_service(error: &sc_service::Error) -> UserError {
         sc_service::Error::Io(_) => UserError::disk(text),
         // The shard store, its mark and the provider's key: always the disk, or who else uses it.
         sc_service::Error::Application(inner) if inner.is::<StoreError>() => UserError::disk(inner),
+        sc_service::Error::Application(inner) if inner.is::<NotListening>() => UserError::network(inner)
+            .hint("stop the process that has the port, or choose another with --port or --listen-addr"),
         sc_service::Error::Application(inner) => match inner.downcast_ref() {
             Some(WorkerError::Mark(_) | WorkerError::Key(_)) => UserError::disk(inner),
             _ => UserError::internal(inner),
@@ -215,10 +238,36 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_three_fields_even_without_a_hint() {
+    fn json_has_the_three_fields_and_always_a_hint() {
         let value = UserError::funds("too poor").to_json();
         assert_eq!(value["error"]["code"], "funds");
         assert_eq!(value["error"]["message"], "too poor");
-        assert!(value["error"]["hint"].is_null());
+        assert!(value["error"]["hint"].as_str().is_some_and(|hint| hint.contains("wallet balance")));
+        let better = UserError::funds("too poor").hint("earn some").to_json();
+        assert_eq!(better["error"]["hint"], "earn some");
+    }
+
+    #[test]
+    fn a_provider_that_cannot_listen_says_so() {
+        use station_service::provider::check_listening;
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let address = format!("/ip4/127.0.0.1/tcp/{port}");
+        let error = check_listening([address.as_str()].into_iter()).unwrap_err();
+        let error = from_service(&sc_service::Error::Application(Box::new(error)));
+        assert_eq!(error.code, Code::Network);
+        assert!(error.message.contains(&address) && error.hint.is_some_and(|hint| hint.contains("--port")));
+        // One that is free is enough, and what is no TCP address is not judged.
+        assert!(check_listening([address.as_str(), "/ip4/127.0.0.1/tcp/0"].into_iter()).is_ok());
+        assert!(check_listening(["/ip4/127.0.0.1/udp/30333/quic-v1"].into_iter()).is_ok());
+        drop(taken);
+        assert!(check_listening([address.as_str()].into_iter()).is_ok());
+    }
+
+    #[test]
+    fn a_full_disk_says_so_and_what_is_not_there_is_not_found() {
+        let full = UserError::from(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        assert_eq!((full.code, full.hint.as_deref().map(|hint| hint.contains("free some"))), (Code::Disk, Some(true)));
+        assert_eq!(UserError::from(std::io::Error::from(std::io::ErrorKind::NotFound)).code, Code::NotFound);
     }
 }

@@ -36,11 +36,13 @@ use std::{
     time::Duration,
 };
 
-const EXAMPLES: &str = "\
+/// Examples of a network's life.
+pub const EXAMPLES: &str = "\
 Examples:
   station localnet up --dir /tmp/net --detach
   station localnet status --dir /tmp/net
   station --rpc $(jq -r .rpc /tmp/net/localnet.json) --key //Alice put photos
+  station localnet logs provider-1 --dir /tmp/net -f
   station localnet kill provider-1 --dir /tmp/net
   station localnet start provider-1 --dir /tmp/net
   station localnet down --dir /tmp/net";
@@ -63,16 +65,22 @@ pub enum LocalnetCmd {
     #[command(after_help = EXAMPLES)]
     Up(UpArgs),
     /// Show the nodes
+    #[command(after_help = EXAMPLES)]
     Status(DirArgs),
     /// Stop all nodes
+    #[command(after_help = EXAMPLES)]
     Down(DirArgs),
     /// Print a node's log
+    #[command(after_help = EXAMPLES)]
     Logs(LogsArgs),
     /// Kill a node (SIGKILL)
+    #[command(after_help = EXAMPLES)]
     Kill(NameArgs),
     /// Stop a node (SIGTERM)
+    #[command(after_help = EXAMPLES)]
     Stop(NameArgs),
     /// Start a stopped node
+    #[command(after_help = EXAMPLES)]
     Start(NameArgs),
     /// Flip bits of a sealed replica on a provider's disk
     #[command(after_help = FAULT_EXAMPLES)]
@@ -158,7 +166,7 @@ pub struct UpArgs {
     #[arg(long, value_name = "SIZE", default_value = "10GiB", value_parser = units::parse_bytes)]
     pub capacity: u64,
     /// Their price of a GiB·day, in TKT
-    #[arg(long, value_name = "TKT", default_value = "0.01", value_parser = units::parse_tkt)]
+    #[arg(long, value_name = "TKT", default_value = "0.01", value_parser = units::parse_price)]
     pub price: Price,
     /// How the nodes reach each other
     #[arg(long, value_enum, default_value_t = Net::Loopback)]
@@ -260,7 +268,11 @@ fn signal(args: &NameArgs, signal: Signal, global: &Global) -> Result<(), UserEr
     let network = Network::change(dir, |network| {
         let node = network.node_mut(&args.name)?;
         if node.running().is_none() {
-            return Err(UserError::not_found(format!("{} is not running", args.name)));
+            return Err(UserError::not_found(format!("{} is not running", args.name)).hint(format!(
+                "start it: station localnet start {} --dir {}",
+                args.name,
+                dir.display()
+            )));
         }
         process::signal(node, signal)?;
         process::wait_gone(node, PATIENCE)?;
@@ -272,15 +284,17 @@ fn signal(args: &NameArgs, signal: Signal, global: &Global) -> Result<(), UserEr
 
 fn start(args: &NameArgs, global: &Global) -> Result<(), UserError> {
     let dir = &args.dir.dir;
-    let network = Network::change(dir, |network| {
-        let node = network.node_mut(&args.name)?;
-        if let Some(pid) = node.running() {
-            return Err(UserError::usage(format!("{} is running already, as process {pid}", args.name)));
-        }
-        let child = process::spawn(node)?;
-        node.mark_running(child.id());
-        Ok(network.clone())
-    })?;
+    let network =
+        Network::change(dir, |network| {
+            let node = network.node_mut(&args.name)?;
+            if let Some(pid) = node.running() {
+                return Err(UserError::usage(format!("{} is running already, as process {pid}", args.name))
+                    .hint(format!("stop it first: station localnet stop {} --dir {}", args.name, dir.display())));
+            }
+            let child = process::spawn(node)?;
+            node.mark_running(child.id());
+            Ok(network.clone())
+        })?;
     up::wait_for_rpc(network.node(&args.name)?)?;
     said(&network, &args.name, global)
 }

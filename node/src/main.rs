@@ -5,13 +5,13 @@ mod commands;
 mod error;
 mod localnet;
 
-use clap::{error::ErrorKind, Parser};
+use clap::error::ErrorKind;
 use error::UserError;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     station_service::install_failpoint_from_env();
-    let cli = match cli::Cli::try_parse() {
+    let cli = match cli::Cli::read() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };

@@ -2,8 +2,14 @@
 
 use serde_json::json;
 use station_tests::{files, rpc, Failure, Net, User};
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 use tempfile::tempdir;
+
+/// The address of //Bob.
+const BOB: &str = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty";
 
 /// All cases are tried before any is reported.
 #[derive(Default)]
@@ -16,6 +22,22 @@ impl Cases {
         }
         if failure.message.len() < 8 || failure.stderr.contains("panicked") {
             self.0.push(format!("{case}: not an error a person can use: {failure:?}"));
+        }
+        self.helps(case, failure);
+    }
+
+    /// Every error says what to do next.
+    fn helps(&mut self, case: &str, failure: &Failure) {
+        if failure.hint.as_ref().is_none_or(|hint| hint.len() < 8) {
+            self.0.push(format!("{case}: it does not say what to do next: {failure:?}"));
+        }
+    }
+
+    /// What the error has to say, in message or hint.
+    fn says(&mut self, case: &str, failure: &Failure, text: &str) {
+        let hint = failure.hint.as_deref().unwrap_or_default();
+        if !failure.message.contains(text) && !hint.contains(text) {
+            self.0.push(format!("{case}: nothing about '{text}': {failure:?}"));
         }
     }
 }
@@ -48,8 +70,20 @@ fn bad_input_has_its_own_exit_code_and_changes_nothing() {
         cases.expect(&case, &alice.fails(&["put", file, "--replicas", replicas]), 2, "usage");
     }
     for term in ["0d", "-3d", "soon"] {
-        cases.expect(&format!("a term of {term}"), &alice.fails(&["put", file, "--for", term]), 2, "usage");
+        let failure = alice.fails(&["put", file, "--for", term]);
+        cases.expect(&format!("a term of {term}"), &failure, 2, "usage");
+        cases.says(&format!("a term of {term}"), &failure, "is no term");
     }
+    // Longer than a deal may be: said before anything is encrypted, and nothing is left to go on with.
+    let another = work.path().join("another");
+    fs::write(&another, files::noise(6, 50_000)).unwrap();
+    let another = another.to_str().unwrap();
+    let long = alice.fails(&["put", another, "--for", "50y"]);
+    cases.expect("a term of 50 years", &long, 2, "usage");
+    cases.says("a term of 50 years", &long, "days at the most");
+    let too_dear = alice.fails(&["put", another, "--max-price", "99999999999999999999"]);
+    cases.expect("a price beyond any market", &too_dear, 2, "usage");
+    cases.says("a price beyond any market", &too_dear, "TKT at the most");
     cases.expect(
         "more replicas than providers",
         &alice.fails(&["put", file, "--replicas", "6"]),
@@ -64,10 +98,22 @@ fn bad_input_has_its_own_exit_code_and_changes_nothing() {
         cases.0.push(format!("a file that is not there: {gone:?}"));
     }
 
+    for amount in ["-1", "0", "none"] {
+        let failure = alice.fails(&["wallet", "transfer", BOB, amount]);
+        cases.expect(&format!("{amount} TKT sent"), &failure, 2, "usage");
+    }
+    let rich = alice.fails(&["wallet", "transfer", BOB, "99999999999"]);
+    cases.expect("more sent than there is", &rich, 4, "funds");
+    // Bob's key as other chains write it: nobody expects tickets there.
+    let elsewhere = alice.fails(&["wallet", "transfer", "14E5nqKAp3oAJcmzgZhUD2RcptBeUBScxKHgJKU4HPNcKVf3", "1"]);
+    cases.expect("an address of another chain", &elsewhere, 2, "usage");
+    cases.says("an address of another chain", &elsewhere, "another chain");
+
     let poor = User::with_key(&net, "//Nobody");
     cases.expect("an empty wallet", &poor.fails(&["put", file]), 4, "funds");
     let keyless = User::without_key(&net);
     let failure = keyless.fails(&["put", file]);
+    cases.helps("no wallet at all", &failure);
     if ![2, 3, 4].contains(&failure.exit) {
         cases.0.push(format!("no wallet at all: {failure:?}"));
     }
@@ -93,6 +139,21 @@ fn bad_input_has_its_own_exit_code_and_changes_nothing() {
     let offline = User::at("ws://127.0.0.1:1", Some("//Alice"));
     cases.expect("no node", &offline.fails(&["put", file]), 6, "network");
     cases.expect("no node to read from", &offline.fails(&["get", &link, "-o", out]), 6, "network");
+    // Somebody listens there and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mute = User::at(&format!("ws://{}", silent.local_addr().unwrap()), Some("//Alice"));
+    let begun = Instant::now();
+    let failure = mute.fails(&["status", &link]);
+    cases.expect("a node that says nothing", &failure, 6, "network");
+    cases.says("a node that says nothing", &failure, "--rpc");
+    if begun.elapsed() > Duration::from_secs(30) {
+        cases.0.push(format!("a node that says nothing was waited for {:?}", begun.elapsed()));
+    }
+    for url in ["http://127.0.0.1:9944", "garbage", "ws://", "ws://127.0.0.1:99999"] {
+        let failure = User::at(url, Some("//Alice")).fails(&["status", &link]);
+        cases.expect(&format!("the address '{url}'"), &failure, 2, "usage");
+        cases.says(&format!("the address '{url}'"), &failure, "ws://127.0.0.1:9944");
+    }
 
     assert!(!fs::exists(out).unwrap(), "a failed get left something behind");
     assert_eq!(alice.ok(&["wallet", "balance"]), balance, "something was paid for");
@@ -137,4 +198,17 @@ fn a_key_file_opens_with_its_passphrase_alone() {
     assert_eq!(failure.exit, 6, "{failure:?}");
     // A second wallet never replaces the first.
     assert_ne!(run(&["wallet", "new"], &right).code, Some(0));
+
+    // A wallet whose address was changed, and one that is no wallet any more: the disk's fault, not the passphrase's.
+    let place = user.home().join("wallet.json");
+    let text = fs::read_to_string(&place).unwrap();
+    let address = new.value()["account"].as_str().unwrap().to_owned();
+    for damaged in [text.replace(&address, BOB), text[..text.len() / 2].to_owned(), String::new()] {
+        fs::write(&place, damaged).unwrap();
+        for args in [&["wallet", "balance"][..], &["wallet", "transfer", BOB, "1"]] {
+            let failure = run(args, &right).failure();
+            assert_eq!((failure.exit, failure.code.as_str()), (7, "disk"), "{failure:?}");
+            assert!(failure.hint.is_some_and(|hint| hint.contains("wallet restore")));
+        }
+    }
 }

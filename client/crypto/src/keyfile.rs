@@ -1,7 +1,9 @@
 //! The key file: the phrase's entropy, protected by a passphrase.
 //!
 //! JSON, so that a person can see what it is: the address in the clear, the parameters of argon2id, a nonce, the
-//! ciphertext. Everything in the clear is bound to the ciphertext as associated data.
+//! ciphertext, a checksum of them all. Everything in the clear is bound to the ciphertext as associated data. The checksum
+//! tells a damaged file from a wrong passphrase, and keeps a mistake in the address from being believed; who changes the
+//! file on purpose can make it anew, so an address is *proven* only by opening the file.
 
 use crate::account::{Account, Phrase};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -17,7 +19,9 @@ use std::{
 };
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// Files of this version have no checksum; they are still read.
+const WITHOUT_CHECKSUM: u32 = 1;
 const KDF: &str = "argon2id";
 const CIPHER: &str = "xchacha20poly1305";
 /// 64 MiB and 3 passes: about 0.2 s on a laptop, dear to try in bulk (RFC 9106, second recommendation, one lane).
@@ -39,6 +43,9 @@ pub enum KeyFileError {
     /// The passphrase is another.
     #[error("the passphrase does not open this key file")]
     WrongPassphrase,
+    /// What stands in the file is not what was written.
+    #[error("this key file is damaged: it is not as it was written")]
+    Damaged,
     /// Not a key file, or one of another version.
     #[error("this is no key file of a station wallet: {0}")]
     Malformed(String),
@@ -103,6 +110,8 @@ pub struct KeyFile {
     cipher: String,
     nonce: String,
     ciphertext: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum: Option<String>,
 }
 
 impl KeyFile {
@@ -121,23 +130,26 @@ impl KeyFile {
             cipher: CIPHER.into(),
             nonce: hex::encode(nonce),
             ciphertext: String::new(),
+            checksum: None,
         };
         let key = file.derive(passphrase, &salt).expect("our own parameters are valid; qed");
         let sealed = XChaCha20Poly1305::new(Key::from_slice(&*key))
             .encrypt(XNonce::from_slice(&nonce), Payload { msg: phrase.entropy(), aad: &file.associated() })
             .expect("32 bytes are shorter than the cipher's 256 GiB; qed");
         file.ciphertext = hex::encode(sealed);
+        file.checksum = Some(file.digest());
         file
     }
 
     /// Take the phrase out again.
     ///
     /// # Errors
-    /// [`KeyFileError::WrongPassphrase`], or [`KeyFileError::Malformed`].
+    /// [`KeyFileError::WrongPassphrase`], [`KeyFileError::Damaged`] or [`KeyFileError::Malformed`].
     pub fn open(&self, passphrase: &Passphrase) -> Result<Phrase, KeyFileError> {
         let malformed = |what: &str| KeyFileError::Malformed(what.to_string());
-        if self.version != VERSION || self.kdf.name != KDF || self.cipher != CIPHER {
-            return Err(malformed("its version or algorithms are unknown"));
+        self.verify()?;
+        if self.kdf.name != KDF || self.cipher != CIPHER {
+            return Err(malformed("its algorithms are unknown"));
         }
         let limits =
             [(self.kdf.memory_kib, MAX_MEMORY_KIB), (self.kdf.passes, MAX_PASSES), (self.kdf.lanes, MAX_LANES)];
@@ -159,7 +171,7 @@ impl KeyFile {
         Phrase::from_entropy(&entropy).ok_or_else(|| malformed("it holds no phrase"))
     }
 
-    /// The account's address, which needs no passphrase.
+    /// The account's address, which needs no passphrase: as the file says, and so only as trustworthy as the file.
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -167,7 +179,7 @@ impl KeyFile {
     /// Read a key file.
     ///
     /// # Errors
-    /// [`KeyFileError::Io`] or [`KeyFileError::Malformed`].
+    /// [`KeyFileError::Io`], [`KeyFileError::Malformed`] or [`KeyFileError::Damaged`].
     pub fn read(path: &Path) -> Result<Self, KeyFileError> {
         let io = |source| KeyFileError::Io { path: path.display().to_string(), source };
         let mut text = String::new();
@@ -180,7 +192,30 @@ impl KeyFile {
         if u64::try_from(length).is_ok_and(|length| length > MAX_FILE) {
             return Err(KeyFileError::Malformed("it is far too long".into()));
         }
-        serde_json::from_str(&text).map_err(|error| KeyFileError::Malformed(error.to_string()))
+        // What the parser has to say about lines and columns helps nobody with a file that a program wrote.
+        let file: Self =
+            serde_json::from_str(&text).map_err(|_| KeyFileError::Malformed("it cannot be read as one".into()))?;
+        file.verify()?;
+        Ok(file)
+    }
+
+    /// Whether the version is known and the checksum fits.
+    fn verify(&self) -> Result<(), KeyFileError> {
+        match self.version {
+            WITHOUT_CHECKSUM => Ok(()),
+            VERSION if self.checksum.as_ref() == Some(&self.digest()) => Ok(()),
+            VERSION => Err(KeyFileError::Damaged),
+            version => Err(KeyFileError::Malformed(format!("its version is {version}, this program knows {VERSION}"))),
+        }
+    }
+
+    /// The checksum that the file should have.
+    fn digest(&self) -> String {
+        let associated = self.associated();
+        let rest = [&self.kdf.name, &self.cipher, &self.nonce, &self.ciphertext].map(|text| text.as_bytes());
+        let parts = [&[associated.as_slice()][..], &rest].concat();
+        let digest = crate::hash(b"station/keyfile-checksum/1", &parts);
+        hex::encode(&digest[..8])
     }
 
     /// Write a new key file, readable by its owner only; what is there already is never replaced.
@@ -260,7 +295,57 @@ mod tests {
     fn what_stands_in_the_clear_cannot_be_changed() {
         let mut file = cheap(&Phrase::generate(), "p");
         file.address = Account::from_dev_uri("//Alice").unwrap().address();
+        assert!(matches!(file.open(&Passphrase::new("p")), Err(KeyFileError::Damaged)));
+        // Not even by who makes the checksum anew.
+        file.checksum = Some(file.digest());
         assert!(matches!(file.open(&Passphrase::new("p")), Err(KeyFileError::WrongPassphrase)));
+        // Nor by who takes it out.
+        (file.version, file.checksum) = (WITHOUT_CHECKSUM, None);
+        assert!(matches!(file.open(&Passphrase::new("p")), Err(KeyFileError::WrongPassphrase)));
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_from_a_wrong_passphrase_without_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key.json");
+        let file = cheap(&Phrase::generate(), "p");
+        file.write_new(&path).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let other = |digits: &str| {
+            let first = if digits.starts_with('0') { "1" } else { "0" };
+            format!("{first}{}", &digits[1..])
+        };
+        let alice = Account::from_dev_uri("//Alice").unwrap().address();
+        for (from, to) in [
+            (&file.ciphertext, other(&file.ciphertext)),
+            (&file.nonce, other(&file.nonce)),
+            (&file.kdf.salt, other(&file.kdf.salt)),
+            (&file.address, alice),
+            (&"\"passes\": 1".to_owned(), "\"passes\": 2".to_owned()),
+        ] {
+            let changed = text.replace(from.as_str(), &to);
+            assert_ne!(changed, text, "{from}");
+            fs::write(&path, changed).unwrap();
+            assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Damaged)), "{from}");
+        }
+        let without = text.lines().filter(|line| !line.contains("checksum")).collect::<String>();
+        fs::write(&path, without.replace("\",}", "\"}")).unwrap();
+        assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Damaged)));
+    }
+
+    #[test]
+    fn a_file_of_the_version_before_still_opens() {
+        let phrase = Phrase::generate_12();
+        let mut file = KeyFile { version: WITHOUT_CHECKSUM, ..cheap(&phrase, "p") };
+        file.checksum = None;
+        let salt = hex::decode(&file.kdf.salt).unwrap();
+        let nonce: [u8; 24] = hex::decode(&file.nonce).unwrap().try_into().unwrap();
+        let key = file.derive(&Passphrase::new("p"), &salt).unwrap();
+        let sealed = XChaCha20Poly1305::new(Key::from_slice(&*key))
+            .encrypt(XNonce::from_slice(&nonce), Payload { msg: phrase.entropy(), aad: &file.associated() })
+            .unwrap();
+        file.ciphertext = hex::encode(sealed);
+        assert_eq!(file.open(&Passphrase::new("p")).unwrap().entropy(), phrase.entropy());
     }
 
     #[test]
@@ -270,6 +355,7 @@ mod tests {
             [(u32::MAX, 1, 1), (64, u32::MAX, 1), (64, 1, u32::MAX), (MAX_MEMORY_KIB, MAX_PASSES, 1), (0, 0, 0)]
         {
             (file.kdf.memory_kib, file.kdf.passes, file.kdf.lanes) = (memory, passes, lanes);
+            file.checksum = Some(file.digest());
             let opened = file.open(&Passphrase::new("p"));
             assert!(matches!(opened, Err(KeyFileError::Malformed(_))), "{memory} KiB, {passes} passes, {lanes} lanes");
         }

@@ -47,6 +47,14 @@ pub enum FilesError {
     /// An option that makes no sense.
     #[error("{0}")]
     Usage(String),
+    /// Only its owner may do this to a deal.
+    #[error("deal {deal} belongs to {owner}: only its owner can end or extend it")]
+    NotOwner {
+        /// Which.
+        deal: DealId,
+        /// Whose it is.
+        owner: String,
+    },
     /// The disk fails.
     #[error("{}: {source}", path.display())]
     Disk {
@@ -219,7 +227,7 @@ impl FilesError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::SourceMissing(_) | Self::DealGone(_) | Self::NoEntry(_) | Self::UnknownAccount(_) => Kind::NotFound,
-            Self::SourceKind(_) | Self::TooLarge(_) | Self::Usage(_) => Kind::Usage,
+            Self::SourceKind(_) | Self::TooLarge(_) | Self::Usage(_) | Self::NotOwner { .. } => Kind::Usage,
             Self::Link(LinkError::Malformed(_) | LinkError::Version(_)) => Kind::Usage,
             Self::Link(LinkError::Changed | LinkError::WrongNetwork) => Kind::NotFound,
             Self::WrongKey => Kind::WrongKey,
@@ -241,6 +249,7 @@ impl FilesError {
             },
             Self::Chain(error) => match error {
                 ClientError::InsufficientFunds => Kind::Funds,
+                ClientError::Url { .. } => Kind::Usage,
                 ClientError::Connect { .. }
                 | ClientError::Disconnected { .. }
                 | ClientError::Timeout { .. }
@@ -286,16 +295,17 @@ impl FilesError {
                 "providers may be off-line: run the same command again later, it goes on where it was"
             }
             Self::Stalled(_) => "run the same command again: it goes on where it was",
-            Self::Chain(ClientError::Connect { .. }) => {
-                "start a node (`station localnet up --dir DIR`), or give its address with --rpc"
+            Self::Chain(error) => return Some(error.hint()),
+            Self::Refused(failure) => return Some(failure.hint()),
+            Self::NotOwner { .. } => "use the wallet that put it, with --key; a link alone is enough to read it",
+            Self::SourceKind(_) => "put a file or a folder",
+            Self::TooLarge(_) => "put it in parts, each with a link of its own",
+            Self::LocalRecord { .. } => {
+                "use the wallet that wrote it; if it is damaged, move it away: the list comes back from the chain"
             }
-            Self::Chain(error) if error.is_transient() => "run the same command again: it goes on where it was",
-            Self::Refused(failure) if failure.is_funds() || failure.error == "CannotAffordEscrow" => {
-                "send TKT to the account: `station wallet balance` shows its address"
-            }
-            Self::Chain(ClientError::InsufficientFunds) => {
-                "send TKT to the account: `station wallet balance` shows its address"
-            }
+            Self::Content(_) => "get it with the newest `station`: another program, or a later one, may have put it",
+            Self::NoEntry(_) => "name it as it stands in the folder that was put: `station get` shows what is in it",
+            Self::Peer(_) => "see that programs may listen on this machine, then run the same command again",
             _ => return None,
         };
         Some(text.to_string())

@@ -66,7 +66,7 @@ pub(crate) async fn market_price(client: &Client, replicas: u8, chosen: &[Accoun
 
 fn not_registered(account: &AccountId) -> FilesError {
     let account = station_client_rpc::types::Account(account.clone());
-    FilesError::Usage(format!("{account} in --placement is no registered provider"))
+    FilesError::Usage(format!("{account} in --placement is no registered provider: `station provider list` names them"))
 }
 
 fn too_few(providers: &[ProviderInfo], wanted: u8) -> FilesError {

@@ -3,7 +3,7 @@
 use crate::{
     distribute::{distribute, Job, Times},
     draft::Draft,
-    error::FilesError,
+    error::{FilesError, Kind},
     home::{create_private_dir, free_space, Lock},
     index::{Index, IndexEntry},
     journal::{Journal, Terms},
@@ -179,6 +179,14 @@ impl Put<'_> {
                     .note(&format!("{}: deal {deal} of the interrupted put has ended; starting over", self.title));
                 forget(&stage)?;
                 submission::submit(self.context, &stage, self.begin(&stage).await?).await?
+            }
+            // What the chain refuses for itself it refuses again: what is kept for going on would only be in the way.
+            Err(refused @ FilesError::Refused(_)) if refused.kind() == Kind::Usage => {
+                let journal = Journal::load(stage.dir(), self.context.account.local_key())?;
+                if journal.is_none_or(|journal| journal.deals.iter().all(|step| step.deal.is_none())) {
+                    forget(&stage)?;
+                }
+                return Err(refused);
             }
             submitted => submitted?,
         };

@@ -25,8 +25,7 @@ async fn owned(context: &Context, deal: DealId) -> Result<bool, FilesError> {
         None => Ok(false),
         Some(info) if info.client == AccountId::new(context.account.id()) => Ok(true),
         Some(info) => {
-            let owner = station_client_rpc::types::Account(info.client);
-            Err(FilesError::Usage(format!("deal {deal} belongs to {owner}: only its owner can end or extend it")))
+            Err(FilesError::NotOwner { deal, owner: station_client_rpc::types::Account(info.client).to_string() })
         }
     }
 }

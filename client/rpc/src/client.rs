@@ -12,6 +12,7 @@
 //! One `Client` is one WebSocket connection, opened again when it was lost. It is cheap to share behind an `Arc`; all
 //! methods take `&self`.
 
+mod endpoint;
 mod error;
 mod submit;
 
@@ -37,11 +38,17 @@ use std::{
     time::Duration,
 };
 
-/// How long a node may take to accept a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a node may take to answer a query. The slowest, a page of a hundred deals, takes milliseconds; a node that
-/// seals with all its cores is slower than that, not by this much.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a node may take.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// To accept a connection, the WebSocket's handshake included.
+    connect: Duration,
+    /// To answer a query. The slowest, a page of a hundred deals, takes milliseconds; a node that seals with all its cores
+    /// is slower than that, not by this much.
+    request: Duration,
+}
+
+const PATIENCE: Patience = Patience { connect: Duration::from_secs(10), request: Duration::from_secs(30) };
 /// Notifications of one subscription that wait for their reader. Blocks come one a second at the most.
 const SUBSCRIPTION_BUFFER: usize = 256;
 /// Requests under way at once.
@@ -59,6 +66,7 @@ pub struct BestBlock {
 /// A connection to a node.
 pub struct Client {
     url: String,
+    patience: Patience,
     connection: RwLock<Arc<WsClient>>,
     /// One extrinsic at a time is given its nonce and handed to the pool, so that two tasks never take the same nonce.
     submitting: tokio::sync::Mutex<()>,
@@ -72,10 +80,16 @@ impl Client {
     /// Connect to the node at `url` (`ws://` or `wss://`).
     ///
     /// # Errors
-    /// [`ClientError::Connect`] if nobody answers there, [`ClientError::WrongChain`] if it is a node of another kind of
-    /// chain.
+    /// [`ClientError::Url`] if it is no such address, [`ClientError::Connect`] if nobody answers there,
+    /// [`ClientError::Timeout`] if somebody does and then says nothing, [`ClientError::WrongChain`] if it is a node of
+    /// another kind of chain.
     pub async fn connect(url: &str) -> Result<Self, ClientError> {
-        let connection = open(url).await?;
+        Self::connect_within(url, PATIENCE).await
+    }
+
+    async fn connect_within(url: &str, patience: Patience) -> Result<Self, ClientError> {
+        endpoint::check(url)?;
+        let connection = open(url, patience).await?;
         let genesis: Hash = request(&connection, url, "chain_getBlockHash", rpc_params![0u32]).await?;
         let version: serde_json::Value = request(&connection, url, "state_getRuntimeVersion", rpc_params![]).await?;
         let name = version.get("specName").and_then(serde_json::Value::as_str).unwrap_or_default();
@@ -85,6 +99,7 @@ impl Client {
         let timing = state_call(&connection, url, "StationApi_timing", &[], None).await?;
         Ok(Self {
             url: url.to_owned(),
+            patience,
             connection: RwLock::new(Arc::new(connection)),
             submitting: tokio::sync::Mutex::new(()),
             connecting: tokio::sync::Mutex::new(()),
@@ -279,7 +294,7 @@ impl Client {
         if connection.is_connected() {
             return Ok(connection);
         }
-        let connection = open(&self.url).await?;
+        let connection = open(&self.url, self.patience).await?;
         let genesis: Hash = request(&connection, &self.url, "chain_getBlockHash", rpc_params![0u32]).await?;
         if genesis != self.genesis {
             return Err(ClientError::WrongChain {
@@ -293,19 +308,24 @@ impl Client {
     }
 }
 
-async fn open(url: &str) -> Result<WsClient, ClientError> {
-    WsClientBuilder::default()
-        .connection_timeout(CONNECT_TIMEOUT)
-        .request_timeout(REQUEST_TIMEOUT)
+async fn open(url: &str, patience: Patience) -> Result<WsClient, ClientError> {
+    let unreachable = |reason: String| ClientError::Connect { url: url.to_owned(), reason };
+    let opening = WsClientBuilder::default()
+        .connection_timeout(patience.connect)
+        .request_timeout(patience.request)
         .max_concurrent_requests(MAX_REQUESTS)
         .max_buffer_capacity_per_subscription(SUBSCRIPTION_BUFFER)
         // A connection that is silently dead is noticed, so that a command fails or reconnects instead of hanging.
         .enable_ws_ping(
             PingConfig::new().ping_interval(Duration::from_secs(10)).inactive_limit(Duration::from_secs(40)),
         )
-        .build(url)
-        .await
-        .map_err(|error| ClientError::Connect { url: url.to_owned(), reason: plain(&error) })
+        .build(url);
+    // The builder's own time-out is that of the TCP connection: whoever accepts it and says nothing would be waited for
+    // for ever.
+    match tokio::time::timeout(patience.connect, opening).await {
+        Ok(opened) => opened.map_err(|error| unreachable(plain(&error))),
+        Err(_) => Err(unreachable(format!("no answer in {} s", patience.connect.as_secs_f32()))),
+    }
 }
 
 /// The innermost reason in plain words: the outer ones name layers, not causes.
@@ -337,4 +357,37 @@ async fn state_call<T: Decode>(
 ) -> Result<T, ClientError> {
     let answer: Bytes = request(connection, url, "state_call", rpc_params![method, Bytes(args.to_vec()), at]).await?;
     T::decode(&mut &answer[..]).map_err(|_| ClientError::Outdated { what: method.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jsonrpsee::server::{RpcModule, ServerBuilder};
+    use std::time::Instant;
+
+    const SHORT: Patience = Patience { connect: Duration::from_millis(300), request: Duration::from_millis(300) };
+
+    #[tokio::test]
+    async fn who_accepts_a_connection_and_says_nothing_is_not_waited_for() {
+        // The kernel completes the connection; nobody ever reads from it.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("ws://{}", silent.local_addr().unwrap());
+        let begun = Instant::now();
+        let error = Client::connect_within(&url, SHORT).await.err();
+        assert!(matches!(error, Some(ClientError::Connect { .. })), "{error:?}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_node_that_never_answers_a_request_is_not_waited_for() {
+        let server = ServerBuilder::default().build("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", server.local_addr().unwrap());
+        let mut module = RpcModule::new(());
+        module.register_async_method("chain_getBlockHash", |_, _, _| std::future::pending::<String>()).unwrap();
+        let _server = server.start(module);
+        let begun = Instant::now();
+        let error = Client::connect_within(&url, SHORT).await.err();
+        assert!(matches!(error, Some(ClientError::Timeout { .. })), "{error:?}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
 }

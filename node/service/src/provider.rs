@@ -17,7 +17,12 @@ use station_client_transfer::server::{request_response_config, Server};
 use station_client_worker::{Config, Params, Worker};
 use station_primitives::{AccountId, Balance, Price};
 use station_runtime::Hash;
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+};
 use substrate_prometheus_endpoint::Registry;
 
 /// The flags of a provider.
@@ -34,10 +39,10 @@ pub struct ProviderArgs {
     #[arg(long, value_name = "SIZE", required_if_eq("provider", "true"), value_parser = units::parse_bytes)]
     pub capacity: Option<u64>,
     /// The price of keeping a GiB for a day, in TKT
-    #[arg(long, value_name = "TKT", default_value = "0.01", value_parser = units::parse_tkt)]
+    #[arg(long, value_name = "TKT", default_value = "0.01", value_parser = units::parse_price)]
     pub price: Price,
     /// The price of serving a GiB, in TKT
-    #[arg(long, value_name = "TKT", default_value = "0", value_parser = units::parse_tkt)]
+    #[arg(long, value_name = "TKT", default_value = "0", value_parser = units::parse_price)]
     pub retrieval_price: Price,
     /// Who runs the machine, in 32 hexadecimal bytes: replicas of one shard never share an operator [default: this
     /// provider's account]
@@ -109,6 +114,40 @@ pub struct Provider {
     inbound: async_channel::Receiver<IncomingRequest>,
 }
 
+/// A provider whose network addresses other processes have: it would be given data that nobody could bring.
+#[derive(Debug)]
+pub struct NotListening(String);
+
+impl fmt::Display for NotListening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a provider must be reachable, and cannot listen at {}", self.0)
+    }
+}
+
+impl std::error::Error for NotListening {}
+
+/// Checks that at least one address can be listened at: the network itself goes on without any.
+pub fn check_listening<'a>(addresses: impl Iterator<Item = &'a str>) -> Result<(), NotListening> {
+    let mut refused: Option<String> = None;
+    for address in addresses {
+        // Others than plain TCP are the network's own business.
+        let Some(socket) = tcp(address) else { return Ok(()) };
+        match TcpListener::bind(socket) {
+            Ok(_) => return Ok(()),
+            Err(error) => refused = Some(format!("{address}: {error}")),
+        }
+    }
+    refused.map_or(Ok(()), |why| Err(NotListening(why)))
+}
+
+/// `/ip4/127.0.0.1/tcp/30333`
+fn tcp(address: &str) -> Option<SocketAddr> {
+    let mut parts = address.split('/').skip(1);
+    let (kind, ip, tcp, port) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let plain = matches!(kind, "ip4" | "ip6") && tcp == "tcp" && parts.next().is_none();
+    Some(SocketAddr::new(ip.parse().ok().filter(|_| plain)?, port.parse().ok()?))
+}
+
 /// Opens the store and adds the transfer protocol to the network's configuration.
 pub fn open<N: NetworkBackend<Block, <Block as BlockT>::Hash>>(
     config: ProviderConfig,
@@ -116,6 +155,9 @@ pub fn open<N: NetworkBackend<Block, <Block as BlockT>::Hash>>(
     genesis: Hash,
     net_config: &mut FullNetworkConfiguration<Block, <Block as BlockT>::Hash, N>,
 ) -> Result<Provider, ServiceError> {
+    let addresses: Vec<String> = node.network.listen_addresses.iter().map(ToString::to_string).collect();
+    check_listening(addresses.iter().map(String::as_str))
+        .map_err(|error| ServiceError::Application(Box::new(error)))?;
     let store_dir = config.store.unwrap_or_else(|| node.data_path.join("store"));
     let store =
         Store::open(&store_dir, config.worker.capacity).map_err(|error| ServiceError::Application(Box::new(error)))?;

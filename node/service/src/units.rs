@@ -2,12 +2,18 @@
 //!
 //! Tested from the `station` crate: a test binary of this one would link the SDK once more.
 
-use sp_core::{crypto::Ss58Codec, sr25519, Pair};
-use station_primitives::{AccountId, Balance, BlockNumber, Timing, TKT};
+use sp_core::{
+    crypto::{PublicError, Ss58AddressFormatRegistry, Ss58Codec},
+    sr25519, Pair,
+};
+use station_primitives::{economy::MAX_PERIODS, AccountId, Balance, BlockNumber, Price, Timing, TKT};
 use std::fmt;
 
 /// Decimals of a ticket.
 const DECIMALS: usize = 12;
+/// The highest price of a GiB·day that is taken for one, in TKT: beyond what any market asks, and so low that what the
+/// longest term of the largest deal costs is counted exactly.
+const MAX_PRICE_TKT: u128 = 1_000_000;
 
 /// Splits `12.5 GiB` into number and unit.
 fn split(text: &str) -> (&str, &str) {
@@ -67,13 +73,34 @@ pub fn parse_tkt(text: &str) -> Result<Balance, String> {
     scaled(number, TKT).ok_or_else(|| format!("'{text}' is no amount in TKT of at most {DECIMALS} decimals"))
 }
 
-/// An account: its SS58 address, or a development URI such as `//Bob`.
+/// Plancks per GiB and day, or per GiB: `0.01`.
+pub fn parse_price(text: &str) -> Result<Price, String> {
+    let price = parse_tkt(text)?;
+    if price > MAX_PRICE_TKT * TKT {
+        return Err(format!("{text} TKT is no price: {MAX_PRICE_TKT} TKT at the most"));
+    }
+    Ok(price)
+}
+
+/// An account: its SS58 address (prefix 42), or a development URI such as `//Bob`.
 pub fn parse_account(text: &str) -> Result<AccountId, String> {
     if text.starts_with("//") && text.len() > 2 {
         let pair = sr25519::Pair::from_string(text, None).map_err(|_| format!("'{text}' is no key's path"))?;
         return Ok(pair.public().into());
     }
-    AccountId::from_ss58check(text).map_err(|_| format!("'{text}' is no account: write its SS58 address, 5…"))
+    let bad = || format!("'{text}' is no account: write its SS58 address, 5…");
+    let (account, format) = AccountId::from_ss58check_with_version(text).map_err(|error| match error {
+        PublicError::InvalidChecksum => format!("'{text}' is mistyped: its checksum does not fit"),
+        _ => bad(),
+    })?;
+    // The same key has another address on each chain: whoever gave this one does not expect tickets there.
+    if format != Ss58AddressFormatRegistry::SubstrateAccount.into() {
+        return Err(format!(
+            "'{text}' is an address of another chain (prefix {}): those here begin with 5",
+            format.prefix()
+        ));
+    }
+    Ok(account)
 }
 
 /// An amount in TKT, without trailing zeros.
@@ -109,13 +136,16 @@ impl fmt::Display for Size {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term(u64);
 
-/// A term that has more blocks than a network counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TermTooLong;
+/// A term that has more periods than a deal may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TermTooLong {
+    /// The longest, as people read it.
+    pub longest: String,
+}
 
 impl fmt::Display for TermTooLong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the term is longer than this network counts")
+        write!(f, "the term is longer than this network allows: {} at the most", self.longest)
     }
 }
 
@@ -125,10 +155,14 @@ impl Term {
     /// The longest: a hundred years. More is a slip of the finger.
     const MAX: u64 = 100 * 365 * 86_400;
 
-    /// In blocks of a network, at least one.
+    /// In blocks of a network, at least one and no more than a deal's longest term.
     pub fn blocks(self, timing: &Timing) -> Result<BlockNumber, TermTooLong> {
         let blocks = self.0.saturating_mul(1_000).div_ceil(timing.slot_ms.max(1)).max(1);
-        BlockNumber::try_from(blocks).map_err(|_| TermTooLong)
+        let longest = timing.period.saturating_mul(MAX_PERIODS);
+        match BlockNumber::try_from(blocks) {
+            Ok(blocks) if blocks <= longest => Ok(blocks),
+            _ => Err(TermTooLong { longest: blocks_in_words(longest, timing) }),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub struct ExtendCmd {
     /// The link
     link: String,
     /// How much longer: 12h, 30d, 2w, 1y
-    #[arg(long = "for", value_name = "TERM")]
+    #[arg(long = "for", value_name = "TERM", allow_hyphen_values = true)]
     term: Term,
 }
 

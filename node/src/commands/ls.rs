@@ -16,7 +16,7 @@ Examples:
   station ls                            what this account has put, from this machine or another
   station ls --json | jq -r '.[].link'
 
-The list comes from the chain, where each deal carries an encrypted entry that only the account can read. What was put or
+The list comes from the chain, where each deal carries an encrypted entry that only the account can read. What was put or \
 removed elsewhere with the same words appears and disappears here.";
 
 /// The state of what is no longer on the chain.

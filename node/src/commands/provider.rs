@@ -15,7 +15,8 @@ use station_client_rpc::{client::Included, types};
 use station_primitives::{AccountId, Balance, Price, MAX_MULTIADDR, MAX_NAMED, MAX_PAGE};
 use station_runtime::{Runtime, RuntimeCall};
 
-const EXAMPLES: &str = "\
+/// Examples of all of them.
+pub const EXAMPLES: &str = "\
 Examples:
   station provider list                 who keeps data, for how much
   station provider show 5F3s…
@@ -23,7 +24,7 @@ Examples:
   station provider leave                hand the replicas over, then get the collateral back
   station provider leave --forfeit      give them up, and their collateral, at once
 
-A node started with `station node --provider` registers by itself: register and update are for accounts whose key is not
+A node started with `station node --provider` registers by itself: register and update are for accounts whose key is not \
 in a node's keystore.";
 
 /// A list as long as people read; scripts page by JSON-RPC (`storage_providers`).
@@ -64,10 +65,10 @@ pub struct RegisterCmd {
     #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
     capacity: u64,
     /// For a GiB and day
-    #[arg(long, value_name = "TKT", value_parser = units::parse_tkt)]
+    #[arg(long, value_name = "TKT", value_parser = units::parse_price)]
     price: Price,
     /// For a GiB served
-    #[arg(long, value_name = "TKT", default_value = "0", value_parser = units::parse_tkt)]
+    #[arg(long, value_name = "TKT", default_value = "0", value_parser = units::parse_price)]
     retrieval_price: Price,
     /// Where its node listens: /ip4/…/tcp/30333/p2p/12D3Koo…
     #[arg(long, value_name = "MULTIADDR", value_parser = parse_address)]
@@ -91,10 +92,10 @@ pub struct UpdateCmd {
     #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
     capacity: Option<u64>,
     /// For a GiB and day, of replicas to come
-    #[arg(long, value_name = "TKT", value_parser = units::parse_tkt)]
+    #[arg(long, value_name = "TKT", value_parser = units::parse_price)]
     price: Option<Price>,
     /// For a GiB served
-    #[arg(long, value_name = "TKT", value_parser = units::parse_tkt)]
+    #[arg(long, value_name = "TKT", value_parser = units::parse_price)]
     retrieval_price: Option<Price>,
     /// Where its node listens
     #[arg(long, value_name = "MULTIADDR", value_parser = parse_address)]
@@ -152,7 +153,7 @@ fn policy(friends: Friends) -> Result<Policy, UserError> {
         return Ok(Policy::Open);
     }
     let named = BoundedVec::try_from(friends.0)
-        .map_err(|_| UserError::usage(format!("{MAX_NAMED} accounts can be named at the most")))?;
+        .map_err(|_| UserError::usage(format!("{MAX_NAMED} accounts can be named at the most")).hint("name fewer"))?;
     Ok(Policy::Named(named))
 }
 
@@ -186,6 +187,9 @@ async fn list(global: &Global) -> Result<(), UserError> {
     if global.json {
         return session::print_json(&providers);
     }
+    if providers.is_empty() {
+        eprintln!("nobody is registered yet; `station node --provider` makes this machine the first");
+    }
     for provider in &providers {
         let open = match (provider.accepting, provider.friends_only) {
             (false, _) if provider.leaving => "leaving",
@@ -194,12 +198,13 @@ async fn list(global: &Global) -> Result<(), UserError> {
             (true, false) => "open",
         };
         println!(
-            "{}  {:<7}  {:>11} of {:<11}  {:>4} replicas  {} a GiB·day  seen in block {}",
+            "{}  {:<7}  {:>11} of {:<11}  {:>4} replica{}  {} a GiB·day  seen in block {}",
             provider.account,
             open,
             Size(provider.used).to_string(),
             Size(provider.capacity).to_string(),
             provider.replicas,
+            if provider.replicas == 1 { " " } else { "s" },
             Tkt(provider.price.0),
             provider.last_seen,
         );
@@ -234,7 +239,10 @@ impl ShowCmd {
             ("address", provider.multiaddr),
             ("clients", if provider.friends_only { "its friends" } else { "anybody" }.to_owned()),
             ("accepting", if provider.leaving { "no, it is leaving".into() } else { provider.accepting.to_string() }),
-            ("collateral is", provider.short_since.map_or("enough".into(), |block| format!("short since block {block}"))),
+            (
+                "collateral is",
+                provider.short_since.map_or("enough".into(), |block| format!("short since block {block}")),
+            ),
             ("last seen", format!("block {}", provider.last_seen)),
             ("since", format!("block {}", provider.since)),
         ];

@@ -29,13 +29,13 @@ pub struct PutCmd {
     /// The file or folder
     path: PathBuf,
     /// Copies on different operators' machines: 3 to 16 (2 with --placement)
-    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(long, default_value_t = 3, value_name = "N", allow_negative_numbers = true)]
     replicas: u8,
     /// How long to keep it: 12h, 30d, 2w, 1y
-    #[arg(long = "for", default_value = "30d", value_name = "TERM")]
+    #[arg(long = "for", default_value = "30d", value_name = "TERM", allow_hyphen_values = true)]
     term: Term,
     /// The most to pay for a GiB and day of one replica; the market's price if not given
-    #[arg(long, value_name = "TKT", value_parser = units::parse_tkt)]
+    #[arg(long, value_name = "TKT", allow_negative_numbers = true, value_parser = units::parse_price)]
     max_price: Option<Price>,
     /// Who keeps it: any, or accounts separated by commas
     #[arg(long, default_value = "any", value_name = "any|ACCOUNT,…", value_parser = parse_placement)]

@@ -8,10 +8,12 @@ use station_client_files as files;
 
 const EXAMPLES: &str = "\
 Examples:
-  station rm station:…                  end its deals: the running period and one more are paid, the rest comes back
+  station rm station:…                  end its deals
   station rm station:… --entry 2019/old.txt
-                                        take one file or folder out of what was put together: what is left is put again, as
-                                        it is encrypted, under a new link, and the old deals end";
+                                        take one file or folder out of what was put together
+
+The running period and one more are paid, the rest comes back. After --entry, what is left is put again, as it is encrypted, \
+under a new link, and the old deals end.";
 
 /// End what a link leads to, and get the rest of its escrow back
 #[derive(Debug, Args)]

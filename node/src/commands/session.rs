@@ -47,8 +47,14 @@ impl From<ClientError> for UserError {
 impl From<KeyFileError> for UserError {
     fn from(error: KeyFileError) -> Self {
         match &error {
-            KeyFileError::WrongPassphrase => Self::wrong_key(&error),
-            KeyFileError::Malformed(_) => Self::usage(&error),
+            KeyFileError::WrongPassphrase => Self::wrong_key(&error).hint(
+                "try the passphrase again; if it is lost, move the file away and bring the account back from its words: \
+                 `station wallet restore`",
+            ),
+            KeyFileError::Damaged | KeyFileError::Malformed(_) => Self::disk(&error).hint(
+                "name a wallet's file with --key; if this one is damaged, move it away and bring the account back from \
+                 its words: `station wallet restore`",
+            ),
             KeyFileError::Exists(_) => Self::disk(&error).hint("move it away first, or name another file with --key"),
             KeyFileError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Self::not_found(&error),
             KeyFileError::Io { .. } => Self::disk(&error),
@@ -59,7 +65,9 @@ impl From<KeyFileError> for UserError {
 impl From<KeyError> for UserError {
     fn from(error: KeyError) -> Self {
         match &error {
-            KeyError::Uri(_) => Self::usage(error),
+            KeyError::Uri(_) => Self::usage(error).hint("write it like //Alice, or name a wallet's file"),
+            KeyError::WordCount(0) => Self::wrong_key("no words were given")
+                .hint("type them when asked, pipe them in, or name a file with --words-file"),
             // Words that are no phrase are no key.
             KeyError::WordCount(_) | KeyError::UnknownWord(_) | KeyError::Checksum => {
                 Self::wrong_key(error).hint("nothing was written; check every word and their order")
@@ -71,7 +79,10 @@ impl From<KeyError> for UserError {
 impl From<ShareError> for UserError {
     fn from(error: ShareError) -> Self {
         match &error {
-            ShareError::Counts | ShareError::Malformed(_) | ShareError::Version(_) => Self::usage(error),
+            ShareError::Counts => Self::usage(error).hint("for example --threshold 2 --shares 3"),
+            ShareError::Malformed(_) | ShareError::Version(_) => {
+                Self::usage(error).hint("copy the whole share, from 'station-share:' to its last character")
+            }
             ShareError::Changed | ShareError::Inconsistent => {
                 Self::wrong_key(error).hint("nothing was written; compare the shares with what was given out")
             }
@@ -105,7 +116,7 @@ pub fn home() -> Result<Home, UserError> {
 
 /// Connect to the node.
 pub async fn connect(global: &Global) -> Result<Arc<Client>, UserError> {
-    Ok(Arc::new(Client::connect(&global.rpc).await?))
+    Ok(Arc::new(Client::connect(global.node()).await?))
 }
 
 /// The file of the wallet that is meant.
@@ -137,7 +148,8 @@ pub fn account(global: &Global) -> Result<Account, UserError> {
 /// The wallet's recovery phrase; asks for the passphrase if it must.
 pub fn phrase(global: &Global) -> Result<Phrase, UserError> {
     if dev_uri(global).is_some() {
-        return Err(UserError::usage("a development account has no recovery phrase of its own"));
+        return Err(UserError::usage("a development account has no recovery phrase of its own")
+            .hint("use a wallet: name its file with --key, or leave --key out"));
     }
     let path = wallet_file(global)?;
     if !path.exists() {
@@ -175,7 +187,7 @@ pub fn read_secret(source: Source<'_>, most: u64) -> Result<Zeroizing<String>, U
     Ok(text)
 }
 
-/// The address of the account, which needs no passphrase.
+/// The address of the account as its file has it, which needs no passphrase.
 pub fn address(global: &Global) -> Result<String, UserError> {
     if let Some(uri) = dev_uri(global) {
         return Ok(Account::from_dev_uri(uri)?.address());
@@ -204,7 +216,10 @@ pub fn passphrase(prompt: &str) -> Result<Passphrase, UserError> {
     if let Some(path) = std::env::var_os(PASSPHRASE_FILE).filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
         let text = std::fs::read_to_string(&path)
-            .map_err(|error| UserError::disk(format!("{} in {PASSPHRASE_FILE}: {error}", path.display())))?;
+            .map_err(|error| UserError::disk(format!("{} in {PASSPHRASE_FILE}: {error}", path.display())))
+            .map_err(|error| {
+                error.hint(format!("name a file with the passphrase in {PASSPHRASE_FILE}, or unset it"))
+            })?;
         return Ok(Passphrase::new(&text));
     }
     if !std::io::stdin().is_terminal() {
@@ -223,7 +238,7 @@ pub fn new_passphrase() -> Result<Passphrase, UserError> {
     }
     let asked = std::env::var_os(PASSPHRASE_FILE).is_none_or(|path| path.is_empty());
     if asked && !passphrase("The same again: ")?.same_as(&first) {
-        return Err(UserError::usage("the two passphrases differ"));
+        return Err(UserError::usage("the two passphrases differ").hint("nothing was written; run it again"));
     }
     Ok(first)
 }

@@ -1,7 +1,7 @@
 //! What `station_service::units` reads and writes. Here, because that crate has no test binary of its own.
 
 use station_primitives::{Preset, Timing, TKT};
-use station_service::units::{blocks_in_words, parse_account, parse_bytes, parse_tkt, Size, Term, Tkt};
+use station_service::units::{blocks_in_words, parse_account, parse_bytes, parse_price, parse_tkt, Size, Term, Tkt};
 
 #[test]
 fn sizes_are_read_exactly() {
@@ -51,10 +51,34 @@ fn terms_become_blocks_of_the_network() {
 }
 
 #[test]
+fn a_term_longer_than_a_deal_s_names_the_longest() {
+    let local = Timing::of(Preset::Local);
+    let longest = local.period * station_primitives::economy::MAX_PERIODS;
+    let too_long = "10y".parse::<Term>().expect("a term").blocks(&local).unwrap_err();
+    assert!(too_long.to_string().contains(&blocks_in_words(longest, &local)), "{too_long}");
+    assert_eq!(format!("{longest}s").parse::<Term>().expect("a term").blocks(&local), Ok(longest));
+    assert!("10y".parse::<Term>().expect("a term").blocks(&Timing::of(Preset::Live)).is_ok());
+}
+
+#[test]
+fn a_price_beyond_any_market_is_a_slip() {
+    assert_eq!(parse_price("0.01"), Ok(TKT / 100));
+    assert!(parse_price("1000000").is_ok());
+    for bad in ["1000000.1", "99999999999999999999", "-1", "cheap"] {
+        assert!(parse_price(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn accounts_are_addresses_or_development_uris() {
     let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
     assert_eq!(parse_account(alice), parse_account("//Alice"));
     for bad in ["alice", "", "//", "5Grwva"] {
         assert!(parse_account(bad).is_err(), "{bad}");
     }
+    // Alice again, as on another chain.
+    let elsewhere = "15oF4uVJwmo4TdGW7VfQxNLavjCXviqxT9S1MgbjMNHr6Sp5";
+    assert!(parse_account(elsewhere).is_err_and(|error| error.contains("another chain (prefix 0)")));
+    let mistyped = alice.replace("utQY", "utQZ");
+    assert!(parse_account(&mistyped).is_err_and(|error| error.contains("mistyped")));
 }

@@ -21,10 +21,10 @@ pub enum UserCommand {
     /// Keep what a link leads to for longer
     Extend(extend::ExtendCmd),
     /// Accounts: make, restore, look, send
-    #[command(subcommand)]
+    #[command(subcommand, after_help = wallet::EXAMPLES)]
     Wallet(wallet::WalletCmd),
     /// Providers: who they are, and being one
-    #[command(subcommand)]
+    #[command(subcommand, after_help = provider::EXAMPLES)]
     Provider(provider::ProviderCmd),
 }
 

@@ -17,7 +17,8 @@ use station_primitives::{AccountId, Balance};
 use station_runtime::{Runtime, RuntimeCall};
 use std::path::{Path, PathBuf};
 
-const EXAMPLES: &str = "\
+/// Examples of all of them.
+pub const EXAMPLES: &str = "\
 Examples:
   station wallet new                    a new account; write its 24 words down
   station wallet restore --get DIR      bring an account back from its words, with all its files
@@ -25,7 +26,7 @@ Examples:
   station wallet balance
   station wallet transfer 5F3s… 12.5
 
-The wallet is STATION_HOME/wallet.json, or the file named with --key. Without a terminal, the passphrase comes from the
+The wallet is STATION_HOME/wallet.json, or the file named with --key. Without a terminal, the passphrase comes from the \
 file named in STATION_PASSPHRASE_FILE.";
 
 /// `station wallet …`.
@@ -69,7 +70,7 @@ pub struct TransferCmd {
     #[arg(value_parser = units::parse_account)]
     to: AccountId,
     /// How much, in TKT
-    #[arg(value_name = "AMOUNT", value_parser = units::parse_tkt)]
+    #[arg(value_name = "AMOUNT", allow_negative_numbers = true, value_parser = units::parse_tkt)]
     amount: Balance,
 }
 
@@ -173,11 +174,13 @@ impl TransferCmd {
     async fn run(self, global: &Global) -> Result<(), UserError> {
         let context = session::context(global).await?;
         if self.amount == 0 {
-            return Err(UserError::usage("there is nothing to send"));
+            return Err(UserError::usage("there is nothing to send").hint("give an amount above 0"));
         }
         let free = context.client.money(&AccountId::new(context.account.id())).await?.free;
         if free <= self.amount {
-            return Err(UserError::funds(format!("{} are to be sent, {} are free", Tkt(self.amount), Tkt(free))));
+            let what = format!("{} and a fee are to be sent, {} are free", Tkt(self.amount), Tkt(free));
+            return Err(UserError::funds(what)
+                .hint("send less, or send TKT to this account first: `station wallet balance` shows its address"));
         }
         let call = pallet_balances::Call::<Runtime>::transfer_keep_alive {
             dest: MultiAddress::Id(self.to.clone()),

@@ -27,18 +27,23 @@ pub struct Corrupted {
 
 /// Flips bits of a replica that the node holds: the named one, or one drawn from `seed`.
 pub fn corrupt(node: &Node, replica: Option<ReplicaId>, seed: Option<u64>) -> Result<Corrupted, UserError> {
-    let store = node.store.as_ref().ok_or_else(|| UserError::usage(format!("{} has no store", node.name)))?;
+    let store = node
+        .store
+        .as_ref()
+        .ok_or_else(|| UserError::usage(format!("{} has no store", node.name)).hint("name a provider"))?;
     let mut draws = Draws(seed.unwrap_or_else(|| RandomState::new().hash_one(0u8)));
     let sealed = sealed(&store.join("sealed"))?;
     let (replica, file) = match replica {
-        Some(replica) => sealed
-            .into_iter()
-            .find(|(id, _)| *id == replica)
-            .ok_or_else(|| UserError::not_found(format!("{} holds no sealed replica {replica}", node.name)))?,
+        Some(replica) => sealed.into_iter().find(|(id, _)| *id == replica).ok_or_else(|| {
+            UserError::not_found(format!("{} holds no sealed replica {replica}", node.name))
+                .hint("`station status LINK` shows who holds which replica")
+        })?,
         None => {
             let at = draws.below(sealed.len());
-            at.and_then(|at| sealed.into_iter().nth(at))
-                .ok_or_else(|| UserError::not_found(format!("{} holds no sealed replica yet", node.name)))?
+            at.and_then(|at| sealed.into_iter().nth(at)).ok_or_else(|| {
+                UserError::not_found(format!("{} holds no sealed replica yet", node.name))
+                    .hint("put something first: station put PATH --key //Alice")
+            })?
         }
     };
     let flipped = flip(&file, &mut draws)?;

@@ -85,7 +85,7 @@ pub struct DelayArgs {
     /// The node: validator-1, provider-2
     pub name: String,
     /// Milliseconds that every byte is held back, each way; 0 ends it
-    #[arg(value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=MAX_DELAY_MS))]
+    #[arg(value_name = "MS", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(0..=MAX_DELAY_MS))]
     pub ms: u64,
     /// The network's folder.
     #[command(flatten)]
@@ -98,7 +98,7 @@ pub struct RateArgs {
     /// The node: validator-1, provider-2
     pub name: String,
     /// Kilobits a second, each way; 0 lifts the bound
-    #[arg(value_name = "KBIT", value_parser = clap::value_parser!(u64).range(0..=MAX_RATE_KBIT))]
+    #[arg(value_name = "KBIT", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(0..=MAX_RATE_KBIT))]
     pub kbit: u64,
     /// The network's folder.
     #[command(flatten)]
@@ -138,10 +138,12 @@ pub fn partition(args: &PartitionArgs, global: &Global) -> Result<(), UserError>
             names(network, &args.other)?
         };
         if let Some(both) = one.intersection(&other).next() {
-            return Err(UserError::usage(format!("{both} is on both sides")));
+            return Err(UserError::usage(format!("{both} is on both sides")).hint("name each node once"));
         }
         if other.is_empty() {
-            return Err(UserError::usage("there is nobody on the other side"));
+            return Err(
+                UserError::usage("there is nobody on the other side").hint("leave a node out of the first list")
+            );
         }
         for (a, b) in one.iter().flat_map(|a| other.iter().map(move |b| (a, b))) {
             namespaces::set_cut(network, a, b, true)?;

@@ -12,6 +12,7 @@ use sc_network::config::{NodeKeyConfig, Secret};
 use station_primitives::TKT;
 use std::{
     fs,
+    hash::{BuildHasher, RandomState},
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
 };
@@ -192,12 +193,26 @@ fn peer_id(file: PathBuf) -> Result<String, UserError> {
     Ok(key.public().to_peer_id().to_string())
 }
 
+/// Below the ports that systems give to outgoing connections (from 32768 on Linux, from 49152 elsewhere): the port of a
+/// node that is stopped for a while is not taken by a connection of another meanwhile.
+const PORTS: std::ops::Range<u16> = 20_000..32_768;
+
 /// Ports of 127.0.0.1 that nobody uses now.
 pub fn free_ports(count: usize) -> Result<Vec<u16>, UserError> {
-    // All at once, so that none is given twice; another process can still take one before a node does.
-    let held = (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect::<std::io::Result<Vec<_>>>();
-    held.and_then(|listeners| {
-        listeners.iter().map(|listener| listener.local_addr().map(|address| address.port())).collect()
-    })
-    .map_err(|error| UserError::internal(format!("no free ports on 127.0.0.1: {error}")))
+    // From a place that other networks hardly begin at, too. All are held until the last is found, so that none is given
+    // twice; another process can still take one before a node does.
+    let begin = RandomState::new().hash_one(count) % u64::from(PORTS.end - PORTS.start);
+    let begin = PORTS.start + u16::try_from(begin).expect("less than the number of ports; qed");
+    let held: Vec<TcpListener> = (begin..PORTS.end)
+        .chain(PORTS.start..begin)
+        .filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
+        .take(count)
+        .collect();
+    if held.len() < count {
+        return Err(UserError::internal(format!("no {count} ports of 127.0.0.1 are free between 20000 and 32767"))
+            .hint("stop some of the programs that listen there"));
+    }
+    let ports: std::io::Result<_> =
+        held.iter().map(|listener| listener.local_addr().map(|address| address.port())).collect();
+    ports.map_err(UserError::internal)
 }

@@ -147,7 +147,7 @@ impl Network {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(UserError::not_found(format!("there is no network in {}", dir.display()))
-                    .hint("start one: station localnet up --dir DIR"));
+                    .hint(format!("start one: station localnet up --dir {}", dir.display())));
             }
             Err(error) => return Err(UserError::disk(format!("{}: {error}", path.display()))),
         };
@@ -209,7 +209,8 @@ impl Network {
 pub fn lock(dir: &Path) -> Result<File, UserError> {
     let path = dir.join(LOCK);
     let file = File::create(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => UserError::not_found(format!("there is no folder {}", dir.display())),
+        std::io::ErrorKind::NotFound => UserError::not_found(format!("there is no network in {}", dir.display()))
+            .hint(format!("start one: station localnet up --dir {}", dir.display())),
         _ => UserError::disk(format!("{}: {error}", path.display())),
     })?;
     file.lock().map_err(|error| UserError::disk(format!("{}: {error}", path.display())))?;

@@ -38,7 +38,7 @@ pub fn run(args: &UpArgs, global: &Global) -> Result<(), UserError> {
         .map_err(|error| UserError::disk(format!("{} cannot be made: {error}", args.dir.display())))?;
     let dir = fs::canonicalize(&args.dir)?;
     if dir.to_str().is_none() {
-        return Err(UserError::usage("the folder's name must be UTF-8"));
+        return Err(UserError::usage("the folder's name must be UTF-8").hint("name another folder with --dir"));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let started = Instant::now();
@@ -47,7 +47,7 @@ pub fn run(args: &UpArgs, global: &Global) -> Result<(), UserError> {
         runtime.block_on(async {
             tokio::select! {
                 ready = ready(&dir, &network, global) => ready,
-                () = interrupted() => Err(UserError::internal("interrupted")),
+                () = interrupted() => Err(UserError::network("interrupted before the network was up").hint("what had started was stopped")),
             }
         })
     });
@@ -97,7 +97,7 @@ fn launch(args: &UpArgs, dir: &Path, global: &Global) -> Result<Network, UserErr
         fits(network, args)?;
         if network.nodes.iter().any(|node| node.running().is_some()) {
             return Err(UserError::usage(format!("the network in {} is running already", dir.display()))
-                .hint("stop it: station localnet down --dir DIR"));
+                .hint(format!("stop it: station localnet down --dir {}", dir.display())));
         }
         namespaces::set_up(network).and_then(|()| disk::mount_all(network, args.disk)).inspect_err(|_| {
             // Half of it is of no use; the failure is what to report.

@@ -9,6 +9,14 @@ type CustomCode = u8;
 /// A request or an extrinsic that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
+    /// What was given is no node's address.
+    #[error("'{url}' is no address of a node: {reason}")]
+    Url {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Nobody answers at the node's address.
     #[error("cannot reach a node at {url}: {reason}")]
     Connect {
@@ -86,6 +94,32 @@ impl ClientError {
         )
     }
 
+    /// What a user does next.
+    pub fn hint(&self) -> String {
+        let text = match self {
+            Self::Url { .. } => "write it like ws://127.0.0.1:9944, or wss:// for a node behind TLS",
+            Self::Connect { .. } => {
+                "start a node (`station localnet up --dir DIR`), or give the address of one with --rpc"
+            }
+            Self::Disconnected { .. } | Self::Timeout { .. } => {
+                "run the same command again: it goes on where it was. If this stays, ask another node with --rpc"
+            }
+            Self::WrongChain { .. } => "give the address of a node of the right network with --rpc",
+            Self::Outdated { .. } | Self::BadSignature | Self::Invalid(_) => {
+                "use the `station` of the node's own version, or ask another node with --rpc"
+            }
+            Self::InsufficientFunds => "send TKT to the account: `station wallet balance` shows its address",
+            Self::Stale => "another command uses this account at the same time: run this one again",
+            Self::NotDue(_) => "the chain may have moved on meanwhile: look at `station status`, then run it again",
+            Self::Pool(_) => "the node has much to do: run the same command again in a minute, it goes on where it was",
+            Self::Dispatch(failure) => return failure.hint(),
+            Self::Rpc { .. } | Self::Unexpected(_) => {
+                "look into the node's log, or ask another node with --rpc; RUST_LOG=debug shows what is asked"
+            }
+        };
+        text.to_owned()
+    }
+
     pub(crate) fn of(error: RpcError, url: &str, method: &str) -> Self {
         match error {
             RpcError::Call(error) => {
@@ -141,6 +175,24 @@ impl ClientError {
     }
 }
 
+/// What to do about the errors of the storage pallets that a user's call can meet, by name.
+const HINTS: [(&str, &str); 14] = [
+    ("BadTerm", "give a shorter --for"),
+    ("BadReplicaCount", "ask for 3 to 16 replicas; for 2 with providers named in --placement"),
+    ("BadPlacement", "name each provider once, as many as there are replicas: `station provider list`"),
+    ("Overflow", "give a lower price, a shorter term or fewer replicas"),
+    ("UnknownDeal", "the term may have ended: `station ls` shows what is kept"),
+    ("UnknownShard", "the term may have ended: `station ls` shows what is kept"),
+    ("NotYourDeal", "use the wallet that put it, with --key; a link alone is enough to read it"),
+    ("DealIsEnding", "put it again: `station get`, then `station put`"),
+    ("AlreadyRegistered", "change its entry with `station provider update`"),
+    ("NotRegistered", "enter it with `station provider register`, or start its node with --provider"),
+    ("CapacityTooSmall", "give a larger --capacity: no less than what is kept already"),
+    ("CollateralTooSmall", "give a larger --collateral: no less than what the replicas kept need"),
+    ("HasReplicas", "hand them over with `station provider leave`, and keep the node running until they have gone"),
+    ("AlreadyLeaving", "wait until the last replica has gone; then register anew"),
+];
+
 /// Why an included call failed: the pallet and its error by name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{pallet}: {error}")]
@@ -181,6 +233,18 @@ impl DispatchFailure {
                 error: format!("error {}", module.error.first().copied().unwrap_or_default()),
             },
         }
+    }
+
+    /// What a user does next.
+    pub fn hint(&self) -> String {
+        if self.is_funds() {
+            return "send TKT to the account: `station wallet balance` shows its address".into();
+        }
+        HINTS
+            .iter()
+            .find(|(error, _)| *error == self.error)
+            .map_or("nothing was changed but the fee; docs/protocol.md says what each call asks for", |(_, hint)| *hint)
+            .to_owned()
     }
 
     /// Whether the account had too little: `InsufficientBalance`, `InsufficientFunds`, `FundsUnavailable` and the like of
@@ -227,6 +291,18 @@ mod tests {
         assert_eq!(failure.to_string(), "Deals: CannotAffordEscrow");
         assert!(failure.is_funds());
         assert!(!DispatchFailure::of(DispatchError::BadOrigin).is_funds());
+    }
+
+    #[test]
+    fn what_a_pallet_refuses_is_said_with_what_to_do_next() {
+        use pallet_station_deals::Error;
+        type Deals = Error<station_runtime::Runtime>;
+        let hint = |error: Deals| DispatchFailure::of(error.into()).hint();
+        assert!(hint(Deals::BadTerm).contains("--for"));
+        assert!(hint(Deals::NotYourDeal).contains("--key"));
+        assert!(hint(Deals::CannotAffordEscrow).contains("wallet balance"));
+        assert!(!hint(Deals::EscrowExhausted).is_empty());
+        assert!(ClientError::Url { url: String::new(), reason: String::new() }.hint().contains("ws://"));
     }
 
     #[test]

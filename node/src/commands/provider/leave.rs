@@ -73,7 +73,8 @@ impl LeaveCmd {
             return Ok(());
         }
         let cost = entry.collateral.min(entry.collateral_used);
-        let what = format!("{} replicas are given up, and {} of collateral with them", entry.replicas, Tkt(cost));
+        let what =
+            format!("{} given up, and {} of collateral with them", counted(entry.replicas, "is", "are"), Tkt(cost));
         if !std::io::stdin().is_terminal() {
             return Err(UserError::usage(what).hint("say --yes if that is meant, or leave without --forfeit"));
         }
@@ -83,7 +84,7 @@ impl LeaveCmd {
         if answer.trim() == "forfeit" {
             Ok(())
         } else {
-            Err(UserError::usage("nothing was changed"))
+            Err(UserError::usage("nothing was changed").hint("type the word, or leave without --forfeit"))
         }
     }
 }
@@ -154,7 +155,7 @@ impl Handover {
         self.bar.set_position(self.bar.length().unwrap_or(left) - left);
         if !self.terminal && self.said.get().is_none_or(|at| at.elapsed() >= SAY) {
             self.said.set(Some(Instant::now()));
-            eprintln!("{left} replicas are still to be handed over; keep the node running");
+            eprintln!("{} still to be handed over; keep the node running", counted(entry.replicas, "is", "are"));
         }
     }
 }
@@ -162,6 +163,15 @@ impl Handover {
 impl Drop for Handover {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// So many replicas, and their verb.
+fn counted(count: u32, one: &str, many: &str) -> String {
+    if count == 1 {
+        format!("1 replica {one}")
+    } else {
+        format!("{count} replicas {many}")
     }
 }
 
@@ -181,7 +191,9 @@ fn done(
     }
     match replicas {
         0 => println!("{account} has left; its collateral is free again"),
-        left => println!("{account} is leaving: {left} replicas are handed over while its node keeps running"),
+        left => {
+            println!("{account} is leaving: {} handed over while its node keeps running", counted(left, "is", "are"))
+        }
     }
     Ok(())
 }

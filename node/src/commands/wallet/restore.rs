@@ -24,13 +24,13 @@ use zeroize::Zeroizing;
 
 const EXAMPLES: &str = "\
 Examples:
-  station wallet restore                          asks for the words, then lists what the account has
-  station wallet restore --get ~/restored         and brings every file back
+  station wallet restore                        asks for the words, then lists what the account has
+  station wallet restore --get ~/restored       and brings every file back
   station wallet restore --words-file words.txt --get ~/restored
   station wallet restore --share station-share:… --share station-share:…
 
-The network is asked first: words that it does not know are refused, and nothing is written. Interrupted, the same command
-goes on where it was.";
+The network is asked first: words that it does not know are refused, and nothing is written. Interrupted, the same \
+command goes on where it was.";
 
 /// No phrase is longer (24 words of 8 letters), and so are no 32 shares.
 const MAX_TEXT: u64 = 4_096;
