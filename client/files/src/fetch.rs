@@ -119,6 +119,11 @@ impl Fetcher {
         self.book().sources.iter().cloned().collect()
     }
 
+    /// Who served something else than what belongs to the shard. None of it was used.
+    pub fn liars(&self) -> Vec<AccountId> {
+        self.book().liars.iter().cloned().collect()
+    }
+
     /// The pieces that cover `from .. to`, in order, fetched ahead.
     pub fn chunks(&self, from: u64, to: u64) -> impl Stream<Item = Result<Chunk, FilesError>> + '_ {
         stream::iter(pieces(&self.classes, from, to))

@@ -12,7 +12,7 @@ use crate::{
 };
 use futures::TryStreamExt;
 use station_client_crypto::{segments_len, ContentKey, Link, SegmentOpener, SEALED_SEGMENT_BYTES, SEGMENT_BYTES};
-use station_client_rpc::client::Client;
+use station_client_rpc::{client::Client, types::Account};
 use station_primitives::AccountId;
 use std::{
     path::{Path, PathBuf},
@@ -55,6 +55,10 @@ pub async fn get(client: &Arc<Client>, link: &Link, to: &Path, progress: &dyn Pr
     fail::fail_point!("get:manifest");
     let bytes = manifest.bytes();
     let done = |path: PathBuf| {
+        for liar in fetcher.liars() {
+            let liar = Account(liar);
+            progress.note(&format!("provider {liar} served altered data; it was thrown away, and taken from others"));
+        }
         let seconds = (begun.elapsed().as_secs_f64() * 1_000.0).round() / 1_000.0;
         Got { path, bytes, seconds, sources: fetcher.sources() }
     };

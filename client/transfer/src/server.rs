@@ -5,7 +5,8 @@
 //!                (QUEUE; full: dropped)   (Malformed)  (Busy)        (Busy)          (waits; Busy)
 //! ```
 //! Each step costs less than the next one, and everything refused is refused with a reason that the peer can act on.
-//! The queue is drained without waiting, so a slow disk shows as `Busy` and never as a full queue.
+//! The queue is drained without waiting, so a slow disk shows as `Busy` and never as a full queue. An answer counts for its peer and
+//! for [`MAX_UNSENT`] until the peer has taken it: who asks and does not read fills no memory.
 
 mod quota;
 
@@ -13,6 +14,7 @@ pub use quota::Quotas;
 
 use crate::protocol::{self, Info, Node, Piece, Refusal, Request, Response, UploadState, MAX_MESSAGE};
 use codec::Encode;
+use futures::channel::oneshot;
 use parking_lot::Mutex;
 use quota::Ledger;
 use sc_network::{
@@ -33,12 +35,19 @@ pub const QUEUE: usize = 32;
 pub const MAX_PENDING: usize = 32;
 /// Requests that the backend works on at once. Hashing and the disk are the limit, not the number of threads.
 pub const WORKERS: usize = 4;
+/// Bytes of answers that peers have not taken yet, all peers together. What one peer can have of it is [`Quotas::in_work`] pieces.
+pub const MAX_UNSENT: usize = 128 << 20;
 /// How long a request waits for a worker before the peer is told to come back.
 pub const MAX_WAIT: Duration = Duration::from_secs(10);
 /// After how long sc-network gives up on a request: three pieces at a time over a line of 256 kbit/s.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// What a peer is told to wait when there is no place in line.
 const RETRY_MS: u32 = 250;
+
+/// When an answer that nobody takes is given up by the network for certain.
+const LONGEST_SEND: Duration = REQUEST_TIMEOUT.saturating_add(Duration::from_secs(10));
+/// Unsent bytes are counted in KiB.
+const UNIT: usize = 1 << 10;
 
 /// What the provider does with requests. Called on tokio's blocking pool, by up to [`WORKERS`] threads at once.
 ///
@@ -91,6 +100,7 @@ pub struct Server {
     backend: Arc<dyn Backend>,
     ledger: Mutex<Ledger>,
     pending: Arc<Semaphore>,
+    unsent: Arc<Semaphore>,
     workers: Arc<Semaphore>,
 }
 
@@ -110,6 +120,7 @@ impl Server {
             backend,
             ledger: Mutex::new(Ledger::new(quotas)),
             pending: Arc::new(Semaphore::new(MAX_PENDING)),
+            unsent: Arc::new(Semaphore::new(MAX_UNSENT / UNIT)),
             workers: Arc::new(Semaphore::new(WORKERS)),
         });
         while let Ok(request) = inbound.recv().await {
@@ -120,9 +131,9 @@ impl Server {
     /// Refuses the request at once, or takes it on.
     fn take(self: Arc<Self>, incoming: IncomingRequest) {
         let IncomingRequest { peer, payload, pending_response } = incoming;
-        let answer = move |response: Response| {
+        let answer = move |response: Response, sent_feedback: Option<oneshot::Sender<()>>| {
             let outgoing =
-                OutgoingResponse { result: Ok(response.encode()), reputation_changes: Vec::new(), sent_feedback: None };
+                OutgoingResponse { result: Ok(response.encode()), reputation_changes: Vec::new(), sent_feedback };
             // A peer that went away does not hear its answer.
             let _ = pending_response.send(outgoing);
         };
@@ -130,18 +141,25 @@ impl Server {
             Ok(request) => request,
             Err(refusal) => {
                 tracing::debug!(target: LOG, %peer, bytes = payload.len(), %refusal, "refused");
-                return answer(Response::Refused(refusal));
+                return answer(Response::Refused(refusal), None);
             }
         };
         drop(payload);
-        let Ok(place) = Arc::clone(&self.pending).try_acquire_owned() else {
+        let place = Arc::clone(&self.pending).try_acquire_owned();
+        let unsent = Arc::clone(&self.unsent).try_acquire_many_owned(units(most_in_answer(&request)));
+        let (Ok(place), Ok(unsent)) = (place, unsent) else {
             self.ledger.lock().done(&peer);
-            return answer(Response::Refused(Refusal::Busy { retry_after_ms: RETRY_MS }));
+            return answer(Response::Refused(Refusal::Busy { retry_after_ms: RETRY_MS }), None);
         };
         tokio::spawn(async move {
             let response = self.work(&peer, request).await;
             drop(place);
-            answer(response);
+            let (sent, taken) = oneshot::channel();
+            answer(response, Some(sent));
+            // Taken, or dropped with a connection that ended.
+            let _ = tokio::time::timeout(LONGEST_SEND, taken).await;
+            drop(unsent);
+            self.ledger.lock().done(&peer);
         });
     }
 
@@ -185,7 +203,6 @@ impl Server {
             }
             _ => Response::Refused(Refusal::Busy { retry_after_ms: RETRY_MS }),
         };
-        self.ledger.lock().done(peer);
         let refused = match &response {
             Response::Refused(refusal) => Some(*refusal),
             _ => None,
@@ -193,6 +210,19 @@ impl Server {
         tracing::debug!(target: LOG, %peer, kind, ?refused, took = ?started.elapsed(), "served");
         response
     }
+}
+
+/// Bytes of the longest answer to a request.
+fn most_in_answer(request: &Request) -> usize {
+    match request {
+        Request::FetchPiece { .. } | Request::RepairPiece { .. } => MAX_MESSAGE,
+        Request::PiecePart { .. } => protocol::PART_BYTES + protocol::OVERHEAD,
+        Request::Info | Request::UploadStatus { .. } | Request::UploadPiece { .. } => protocol::OVERHEAD,
+    }
+}
+
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
 }
 
 fn serve(backend: &dyn Backend, request: Request) -> Response {

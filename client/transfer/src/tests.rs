@@ -159,8 +159,10 @@ async fn provider(backend: Arc<Memory>, quotas: Quotas) -> Vec<u8> {
                     None => return,
                 },
                 Some((id, response)) = answers.next(), if !answers.is_empty() => {
-                    match response.ok().and_then(|response| response.result.ok()) {
-                        Some(bytes) => handle.send_response(id, bytes),
+                    let answer = response.ok().and_then(|response| Some((response.result.ok()?, response.sent_feedback)));
+                    match answer {
+                        Some((bytes, None)) => handle.send_response(id, bytes),
+                        Some((bytes, Some(feedback))) => handle.send_response_with_feedback(id, bytes, feedback),
                         None => handle.reject_request(id),
                     }
                 }

@@ -27,14 +27,17 @@
 //! | `heartbeat:signed`, `heartbeat:submitted` | before, after the pool takes a heartbeat |
 //! | `register:signed`, `register:submitted` | before, after the pool takes the registration |
 //!
+//! What a modified program would do, rather than where it dies, is chosen by another variable: see [`misbehave`](crate::misbehave).
+//!
 //! The store's own points begin with `store:`, those of `put` and `get` with `put:` and `get:`.
 
 /// The variable that names the point.
 pub const VARIABLE: &str = "STATION_FAILPOINT";
 
-/// Make the point named by [`VARIABLE`] abort the process. Call it once, first thing in `main`; without the variable it does
-/// nothing.
+/// Make the point named by [`VARIABLE`] abort the process, and take the misbehaviour that is asked for. Call it once, first
+/// thing in `main`; without the variables it does nothing.
 pub fn install_failpoint_from_env() {
+    crate::misbehave::install_from_env();
     let Some(point) = std::env::var(VARIABLE).ok().filter(|point| !point.is_empty()) else { return };
     let name = point.clone();
     let abort = move || {

@@ -28,6 +28,7 @@ mod failpoint;
 pub mod flows;
 pub mod mark;
 mod metrics;
+mod misbehave;
 pub mod plan;
 mod signer;
 mod worker;

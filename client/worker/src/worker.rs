@@ -289,7 +289,7 @@ fn snapshot(context: &Context) -> Result<Snapshot, FlowError> {
             LocalState::Receiving { .. } => Local::Receiving,
             LocalState::Received => Local::Received,
             LocalState::Sealing { key } => Local::Sealing(key),
-            LocalState::Sealed { key, comm_r } => Local::Sealed(key, comm_r),
+            LocalState::Sealed { key, comm_r } => Local::Sealed(key, crate::misbehave::root(comm_r)),
             LocalState::Damaged { .. } => Local::Damaged,
         };
         (entry.replica, Held { comm_d: entry.comm_d, local })

@@ -31,7 +31,7 @@ pub struct Quotas {
     pub bytes_per_second: u32,
     /// Bytes at once after a quiet time.
     pub byte_burst: u32,
-    /// Requests that the server works on for one peer at once.
+    /// Requests of one peer that the server works on, or whose answers the peer has not taken yet.
     pub in_work: u32,
 }
 

@@ -182,3 +182,50 @@ async fn malformed_requests_are_refused() {
 async fn an_oversized_request_is_cut_off() {
     assert_eq!(send_raw(vec![0; MAX_MESSAGE + 1]).await, None);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_nobody_takes_do_not_fill_the_memory() {
+    use crate::server::MAX_UNSENT;
+    use sc_network_types::PeerId;
+    let backend = Arc::new(Memory::default());
+    backend.pieces.lock().insert((shard(), 0), Piece { data: data(0), siblings: vec![[1; 32]] });
+    let (queue, inbound) = async_channel::bounded(crate::server::QUEUE);
+    let quotas = Quotas::default();
+    tokio::spawn(Server::run_with(inbound, backend, quotas));
+    let ask = |peer: PeerId| {
+        let (pending_response, answer) = futures::channel::oneshot::channel();
+        let payload = Request::FetchPiece { shard: shard(), piece: 0 }.encode();
+        let queue = queue.clone();
+        async move {
+            queue.send(IncomingRequest { peer, payload, pending_response }).await.unwrap();
+            let answer = answer.await.unwrap();
+            (protocol::decode_response(&answer.result.unwrap()).unwrap(), answer.sent_feedback)
+        }
+    };
+    // Those who ask and do not read: each gets what one peer may have, all together what there is for all.
+    let mut unread = Vec::new();
+    for _ in 0..MAX_UNSENT / MAX_MESSAGE {
+        let peer = PeerId::random();
+        let mut of_peer = 0;
+        while let (Response::Piece(_), feedback) = ask(peer).await {
+            unread.push(feedback.unwrap());
+            of_peer += 1;
+        }
+        assert!(of_peer <= quotas.in_work, "{of_peer} answers for one peer");
+    }
+    assert_eq!(unread.len(), MAX_UNSENT / MAX_MESSAGE.next_multiple_of(1 << 10));
+    let (said, _) = ask(PeerId::random()).await;
+    assert!(matches!(said, Response::Refused(Refusal::Busy { .. })), "{said:?}");
+    // One connection ends, another reads: there is room again.
+    drop(unread.pop());
+    unread.pop().unwrap().send(()).unwrap();
+    let honest = PeerId::random();
+    for _ in 0..100 {
+        if let (Response::Piece(piece), _) = ask(honest).await {
+            assert_eq!(piece.data, data(0));
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("nobody is served any more");
+}

@@ -110,9 +110,10 @@ fn prove_all(context: &Context, batch: &[Audit]) -> Vec<Proven> {
 /// Prove one, and check the proof as the chain will.
 fn prove_one(context: &Context, audit: &Audit) -> Result<Answer, FlowError> {
     let Audit { replica, subject, due, seed, .. } = *audit;
-    let proof = context.store.audit(replica, &seed)?;
+    let proof = crate::misbehave::proof(context.store.audit(replica, &seed)?);
     let Subject { key, class, comm_d, comm_r } = subject;
     verify_audit(&key, class, &comm_d, &comm_r, &seed, &proof)
+        .or_else(crate::misbehave::unless_misbehaving)
         .map_err(|error| FlowError::Rotted(replica, error.to_string()))?;
     Ok(Answer { replica, due, seed, proof })
 }

@@ -16,6 +16,7 @@ pub async fn prove_seal(context: &Context, job: &ProveSeal) -> Result<Option<Has
         .blocking(move |context| {
             let proof = context.store.seal_proof(replica, &seed).map_err(FlowError::from).and_then(|proof| {
                 verify_seal(&key, class, &comm_d, &comm_r, &seed, &proof)
+                    .or_else(crate::misbehave::unless_misbehaving)
                     .map_err(|error| FlowError::Rotted(replica, error.to_string()))?;
                 Ok(proof)
             });

@@ -30,7 +30,7 @@ pub fn read_piece(context: &Context, shard: ShardId, piece: u32) -> Result<Piece
         refusal(sealed.replica, &error)
     })?;
     fail::fail_point!("serve:read");
-    Ok(Piece { data, siblings })
+    crate::misbehave::piece(Piece { data, siblings })
 }
 
 fn bytes_of(piece: &Piece) -> u64 {
