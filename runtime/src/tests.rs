@@ -1,5 +1,6 @@
 //! What must hold whatever the pallets do.
 
+mod budget;
 mod chain;
 mod congestion;
 mod market;

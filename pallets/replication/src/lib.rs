@@ -32,8 +32,8 @@
 //! ```
 //!
 //! * A draw that finds nobody is repeated a few times, ever later, then the slot fails and its escrow is released.
-//! * A first commitment that comes late slashes nobody: client and provider lose an equal deposit, burnt, and the slot is
-//!   drawn again, `MaxDraws` times in all.
+//! * A first commitment that comes late slashes nobody: client and provider lose an equal deposit, burnt (none, if most blocks
+//!   were too full to take it), and the slot is drawn again, `MaxDraws` times in all.
 //! * A seal check that is wrong, or unanswered to the end of its grace, costs the replica's collateral.
 //! * An audit answered late costs that period's pay. A wrong answer makes the replica faulty at once and may be corrected
 //!   once within the window and grace: proofs are free of fees, so each challenge has two wrong answers and no more.
@@ -48,7 +48,8 @@
 //!
 //! ## Bounded work
 //!
-//! Every hook does a bounded number of steps and leaves its place in [`Cursors`]. What waits for its sweep is not paid
+//! Every hook does a bounded number of steps and leaves its place in [`Cursors`]. Each kind of draw and of sweep has a share of
+//! them that no flood of another kind can take, and what one leaves goes to the rest. What waits for its sweep is not paid
 //! and not live: whether an answer is in time is decided by ticks, never by how far a sweep has come.
 //!
 //! ## Invariants (`Pallet::do_try_state`)

@@ -1,14 +1,22 @@
 //! Whoever fills queues, lists and buckets slows nobody else down for long, and no hook's work grows with them.
 
 use super::*;
-use crate::{Buckets, CurrentTick, Event, Lane, OpenOrders, Phase, QueueEnds, Sweeps, SWEEPS_PER_TICK};
-use frame_support::{assert_ok, BoundedVec};
+use crate::{Buckets, CurrentTick, Lane, OpenOrders, Phase, QueueEnds, Sweeps, SWEEPS_PER_TICK};
+use frame_support::BoundedVec;
 use pallet_station_deals::{Placement, ReplicaScheduler};
-use station_primitives::{api::Task, economy, ShardId, ShardState};
+use station_primitives::{api::Task, economy, ShardState};
 
 fn waiting(lane: Lane) -> u64 {
     let ends = QueueEnds::<Test>::get(lane);
     ends.next - ends.first
+}
+
+fn busy_for(stations: impl Iterator<Item = u8> + Clone, count: u32) {
+    for _ in 0..count {
+        work(stations.clone());
+        next_block();
+        check();
+    }
 }
 
 #[test]
@@ -24,59 +32,87 @@ fn urgent_orders_of_which_nothing_comes_stop_neither_new_deals_nor_other_repairs
             next_block();
         }
         assert!(all.iter().all(|slot| matches!(phase(*slot), Phase::Keep { .. })));
+        for n in [1, 2] {
+            let who = RuntimeOrigin::signed(account(n));
+            Providers::update(who, None, None, None, None, None, None, None, Some(false)).expect("it can");
+        }
         let lost = |slot: &ReplicaId| matches!(phase(*slot), Phase::Vacant { .. });
-        for _ in 0..140 {
+        // Fewer than the orders of that client would take, were nothing kept for others.
+        DrawsPerBlock::set(3);
+        for _ in 0..200 {
             work(3..=7);
             next_block();
         }
         check();
         assert!(all.iter().all(lost));
-        DrawsPerBlock::set(4);
-        // It is never out of urgent orders whose turn has come.
-        let mut busy = 0;
+        for _ in 0..200 {
+            if waiting(Lane::Urgent) > 90 {
+                break;
+            }
+            work(3..=7);
+            next_block();
+        }
         let deal = submit_deal(1, 3, 30, Placement::Any);
-        for _ in 0..40 {
+        let slots = [0, 1, 2].map(|slot| id(deal, 0, slot));
+        for _ in 0..CLOCK.seed_blocks + 6 {
             work(3..=7);
             next_block();
             check();
-            busy += u32::from(waiting(Lane::Urgent) > 8);
+            assert!(waiting(Lane::Urgent) > 30, "the flood is no flood");
         }
-        assert!(busy > 20, "{busy}: the flood is no flood");
-        let slots = [0, 1, 2].map(|slot| id(deal, 0, slot));
+        assert!(slots.iter().all(|slot| holder(*slot) > 2), "drawn");
+        busy_for(3..=7, 30);
         assert!(
             slots.iter().all(|slot| matches!(phase(*slot), Phase::Keep { .. })),
             "a new deal is drawn all the same"
         );
         // And so is a lost replica of a shard that has two.
         let n = holder(slots[0]);
-        for _ in 0..140 {
-            work((3..=7).filter(|m| *m != n));
-            next_block();
-            check();
-        }
+        busy_for((3..=7).filter(|m| *m != n), 140);
         assert_ne!(holder(slots[0]), n);
         DrawsPerBlock::set(economy::DRAWS_PER_BLOCK);
     });
 }
 
+/// Have a deal's term end now.
+fn end_now(deal: DealId) {
+    pallet_station_deals::Deals::<Test>::mutate(deal, |record| {
+        let record = record.as_mut().expect("it runs");
+        Replication::unschedule_sweep(deal, record.sweep_at);
+        record.expires = CurrentTick::<Test>::get();
+        record.sweep_at = Replication::schedule_sweep(deal, record.expires).expect("there is room");
+    });
+}
+
 #[test]
-fn in_short_blocks_a_provider_that_cannot_go_keeps_no_deal_from_ending() {
+fn in_short_blocks_a_flood_of_misses_keeps_no_deal_from_ending() {
     run(|| {
-        register(3);
-        let long = submit_deal(12, 3, 60, Placement::Any);
-        busy_blocks(20, 3);
-        let short = submit_deal(1, 3, 1, Placement::Any);
-        busy_blocks(12, 3);
-        // Nobody can take over what it holds, so the sweep of those that go finds something to do in every block.
-        assert_ok!(Providers::leave(RuntimeOrigin::signed(account(1)), false));
+        register(4);
+        let long = submit_deal(30, 3, 60, Placement::Any);
+        let short = submit_deal(1, 3, 60, Placement::Any);
+        busy_blocks(60, 4);
+        let all = (0..30).flat_map(|index| (0..3).map(move |slot| id(long, index, slot))).collect::<Vec<_>>();
+        // All of them miss within a few blocks, which no sweep sees.
+        SweepsPerBlock::set(0);
+        blocks(CLOCK.period + CLOCK.answer_window);
+        let unseen = || all.iter().filter(|slot| matches!(phase(**slot), Phase::Keep { .. })).count();
+        assert_eq!(unseen(), 90);
+        end_now(short);
+        // What fits the blocks of a second that local networks have.
         SweepsPerBlock::set(10);
-        let expires = Replication::deal_info(short).expect("it runs").expires;
-        while CurrentTick::<Test>::get() <= expires + 20 {
-            busy_blocks(1, 3);
+        // Nor had the sweep of ends anything to do meanwhile.
+        crate::Places::<Test>::mutate(|places| places.ends = CurrentTick::<Test>::get() - 1);
+        let mut waited = 0;
+        while pallet_station_deals::Deals::<Test>::get(short).is_some_and(|deal| !deal.ending) {
+            next_block();
+            check();
+            waited += 1;
         }
-        assert_eq!(OpenOrders::<Test>::get(), 12);
-        assert!(Replication::deal_info(short).is_none(), "it ended");
-        assert!(Replication::deal_info(long).is_some());
+        assert!(
+            waited < 5 && unseen() > 40,
+            "its end began after {waited} blocks, with {} misses to be seen",
+            unseen()
+        );
         SweepsPerBlock::set(economy::SWEEPS_PER_BLOCK);
     });
 }
@@ -88,12 +124,7 @@ fn a_deal_that_waits_for_an_answer_is_not_forgotten_when_all_sweeps_to_come_are_
         let slot = id(deal, 0, 0);
         let n = holder(slot);
         without(&[n], 3, 100, || duties(n).iter().any(|duty| matches!(duty.task, Task::Audit { .. })));
-        pallet_station_deals::Deals::<Test>::mutate(deal, |record| {
-            let record = record.as_mut().expect("it runs");
-            Replication::unschedule_sweep(deal, record.sweep_at);
-            record.expires = CurrentTick::<Test>::get();
-            record.sweep_at = Replication::schedule_sweep(deal, record.expires).expect("there is room");
-        });
+        end_now(deal);
         // Deals of others end in every tick for a long time. (They do not exist: a sweep finds that out.)
         let from = CurrentTick::<Test>::get() + 2;
         let others = (0..SWEEPS_PER_TICK).map(|n| DealId(10_000 + u64::from(n))).collect::<Vec<_>>();
@@ -149,25 +180,20 @@ fn a_large_shard_that_falls_below_its_minimum_opens_a_few_orders_at_a_time_and_r
         let deal = submit_deal(1, 16, 60, Placement::Any);
         busy_blocks(20, 20);
         let slots = (0..16).map(|slot| id(deal, 0, slot)).collect::<Vec<_>>();
-        assert!(slots.iter().all(|slot| matches!(phase(*slot), Phase::Keep { .. })));
-        let (last, rest) = (holder(slots[15]), slots[..15].iter().map(|slot| holder(*slot)).collect::<Vec<_>>());
-        let (mut most, mut below) = (0, false);
-        for _ in 0..100 {
-            work((1..=20).filter(|n| !rest.contains(n)));
-            next_block();
-            check();
-            let happened = events();
-            let count = |wanted: &dyn Fn(&Event<Test>) -> bool| happened.iter().filter(|event| wanted(event)).count();
-            let opened = count(&|event| matches!(event, Event::RepairOpened { .. }));
-            let faults = count(&|event| matches!(event, Event::ReplicaFaulty { .. } | Event::ReplicaSlashed { .. }));
-            assert!(opened <= faults * 5, "{opened} orders for {faults} faults");
-            most = most.max(opened);
-            let info = Replication::shard_info(ShardId { deal, index: 0 }).expect("it exists");
-            below |= info.state == ShardState::BelowMinimum;
-        }
-        assert!(below && most >= 4, "{most}");
-        let info = Replication::shard_info(ShardId { deal, index: 0 }).expect("it exists");
-        assert!(info.live >= 2, "{} live", info.live);
-        assert_eq!(holder(slots[15]), last);
+        let idle = slots[..14].iter().map(|slot| holder(*slot)).collect::<Vec<_>>();
+        let late = || slots[..14].iter().all(|slot| matches!(phase(*slot), Phase::Late { .. }));
+        without(&idle, 20, 200, late);
+        assert_eq!(OpenOrders::<Test>::get(), 0, "two are live");
+        let n = holder(slots[14]);
+        assert!(submit(report_call(n, slots[14], phase(slots[14]).due().expect("active"))));
+        assert_eq!(OpenOrders::<Test>::get(), u64::from(crate::orders::URGENT_AT_ONCE));
+        check();
+        // They are enough: there are four stations left, and what was late is slashed and ordered anew in its time.
+        without(&idle, 20, 60, || {
+            Replication::shard_info(slots[0].shard).is_some_and(|info| info.state == ShardState::Degraded)
+        });
+        without(&idle, 20, 60, || {
+            slots[..14].iter().all(|slot| order(*slot).is_some() || !idle.contains(&holder(*slot)))
+        });
     });
 }
