@@ -47,7 +47,7 @@ impl LeaveCmd {
         let account = AccountId::new(context.account.id());
         let entry = context.client.provider(&account).await?.ok_or_else(|| {
             UserError::not_found(format!("{} is no provider", context.account.address()))
-                .hint("leave with the provider's own key: --key FILE")
+                .hint("leave with the provider's own key: --key BASE/chains/CHAIN/keystore/73746174…")
         })?;
         if entry.replicas == 0 {
             let block = submit(&context, Call::deregister {}).await?;
