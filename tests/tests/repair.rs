@@ -236,7 +236,7 @@ fn a_provider_that_leaves_hands_its_replicas_over_before_its_collateral_returns(
     let before = owner.ok(&["wallet", "balance"]);
     assert!(plancks(&before["collateral"]) > 0, "{before}");
 
-    owner.ok(&["provider", "leave"]);
+    owner.ok(&["provider", "leave", "--no-wait"]);
     assert_eq!(provider(&net, &account)["leaving"], true);
     let mut lowest = u64::MAX;
     wait::until("its replica to be with another", MISS_SECONDS + REPAIR_SECONDS, || {
