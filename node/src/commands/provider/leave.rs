@@ -152,7 +152,7 @@ impl Handover {
         let left = u64::from(entry.replicas);
         self.bar.set_length(self.bar.length().unwrap_or(left).max(left));
         self.bar.set_position(self.bar.length().unwrap_or(left) - left);
-        if !self.terminal && self.said.get().is_none_or(|at| at.elapsed() >= SAY) {
+        if left > 0 && !self.terminal && self.said.get().is_none_or(|at| at.elapsed() >= SAY) {
             self.said.set(Some(Instant::now()));
             eprintln!("{} still to be handed over; keep the node running", counted(entry.replicas, "is", "are"));
         }
