@@ -79,7 +79,7 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub rpc: String,
-    /// The key that pays and owns: a key file, or a development URI such as //Alice
+    /// The key that pays and owns: a wallet's file, a file of a node's keystore, or a development URI such as //Alice
     #[arg(
         id = "global_key",
         long = "key",

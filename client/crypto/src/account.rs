@@ -21,6 +21,9 @@ pub enum KeyError {
     /// Not a `//Name` that Substrate can derive.
     #[error("'{0}' is no key: give a key file, or //Name for a development account")]
     Uri(String),
+    /// Not a secret that Substrate can make a key of.
+    #[error("this is no secret of a key")]
+    Secret,
 }
 
 /// A recovery phrase: it alone restores everything on a new machine.
@@ -109,6 +112,19 @@ impl Account {
         sr25519::Pair::from_string(uri, None).map(Self::from_pair).map_err(|_| bad())
     }
 
+    /// The account of a secret as Substrate's keystores have it: words, a seed in hexadecimal, or a derivation path.
+    ///
+    /// # Errors
+    /// [`KeyError::Secret`], which does not repeat the text.
+    pub fn from_secret(secret: &str) -> Result<Self, KeyError> {
+        let secret = secret.trim();
+        // Substrate takes nothing for its development phrase.
+        if secret.is_empty() {
+            return Err(KeyError::Secret);
+        }
+        sr25519::Pair::from_string(secret, None).map(Self::from_pair).map_err(|_| KeyError::Secret)
+    }
+
     fn from_pair(pair: sr25519::Pair) -> Self {
         let secret = Zeroizing::new(pair.to_raw_vec());
         Self {
@@ -162,6 +178,20 @@ mod tests {
         assert_eq!(account.address(), "5DfhGyQdFobKM8NsWvEeAKk5EQQgYe9AydgJ7rMB6E1EqRzV");
         let (pair, _) = sr25519::Pair::from_phrase(PHRASE, None).unwrap();
         assert_eq!(account.id(), pair.public().0);
+    }
+
+    #[test]
+    fn a_secret_of_a_keystore_is_the_account_that_it_was_made_for() {
+        let phrase = Phrase::generate_12();
+        let of = |secret: &str| Account::from_secret(secret).map(|account| account.address());
+        assert_eq!(of(phrase.words().as_str()), Ok(Account::from_phrase(&phrase).address()));
+        assert_eq!(of("//Alice"), Ok(Account::from_dev_uri("//Alice").unwrap().address()));
+        // `subkey inspect //Alice`: her seed.
+        let seed = "0xe5be9a5092b81bca64be81d212e7f2f9eba183bb7a90954f7b76361f6edb5c0a";
+        assert_eq!(of(seed), of("//Alice"));
+        for bad in ["", "nonsense words", "0x12"] {
+            assert_eq!(of(bad), Err(KeyError::Secret), "{bad}");
+        }
     }
 
     #[test]

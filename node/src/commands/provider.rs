@@ -20,12 +20,12 @@ pub const EXAMPLES: &str = "\
 Examples:
   station provider list                 who keeps data, for how much
   station provider show 5F3s…
-  station provider update --price 0.02 --key provider.json
-  station provider leave                hand the replicas over, then get the collateral back
-  station provider leave --forfeit      give them up, and their collateral, at once
+  station provider update --price 0.02 --key FILE
+  station provider leave --key FILE     hand the replicas over, then get the collateral back
+  station provider leave --forfeit --key FILE
+                                        give them up, and their collateral, at once
 
-A node started with `station node --provider` registers by itself: register and update are for accounts whose key is not \
-in a node's keystore.";
+A node started with `station node --provider` registers by itself. Its key, for --key, is BASE/chains/CHAIN/keystore/73746174….";
 
 /// A list as long as people read; scripts page by JSON-RPC (`storage_providers`).
 const MAX_LISTED: usize = 100_000;

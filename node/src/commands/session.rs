@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 
 /// Where state is kept.
 const HOME: &str = "STATION_HOME";
+/// A file of a keystore holds 24 words at the most.
+const MAX_KEYSTORE_FILE: u64 = 1_024;
 /// A file with the passphrase, for scripts.
 const PASSPHRASE_FILE: &str = "STATION_PASSPHRASE_FILE";
 
@@ -66,6 +68,7 @@ impl From<KeyError> for UserError {
     fn from(error: KeyError) -> Self {
         match &error {
             KeyError::Uri(_) => Self::usage(error).hint("write it like //Alice, or name a wallet's file"),
+            KeyError::Secret => Self::wrong_key(error).hint("name a wallet's file, or a key of a node's keystore"),
             KeyError::WordCount(0) => Self::wrong_key("no words were given")
                 .hint("type them when asked, pipe them in, or name a file with --words-file"),
             // Words that are no phrase are no key.
@@ -139,17 +142,51 @@ fn no_wallet(path: &Path) -> UserError {
 
 /// The account that pays and owns; asks for the passphrase if it must.
 pub fn account(global: &Global) -> Result<Account, UserError> {
-    if let Some(uri) = dev_uri(global) {
-        return Ok(Account::from_dev_uri(uri)?);
+    match without_passphrase(global)? {
+        Some(account) => Ok(account),
+        None => Ok(Account::from_phrase(&phrase(global)?)),
     }
-    Ok(Account::from_phrase(&phrase(global)?))
+}
+
+/// A development account, or that of a node's keystore: neither has a passphrase.
+fn without_passphrase(global: &Global) -> Result<Option<Account>, UserError> {
+    if let Some(uri) = dev_uri(global) {
+        return Ok(Some(Account::from_dev_uri(uri)?));
+    }
+    match &global.key {
+        Some(path) => of_keystore(Path::new(path)),
+        None => Ok(None),
+    }
+}
+
+/// The account of a file of a node's keystore, if it is one: its name is the key's type and its public half, and it holds
+/// the secret as one JSON text. With it a provider's operator acts for the node.
+fn of_keystore(path: &Path) -> Result<Option<Account>, UserError> {
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| hex::decode(name).ok());
+    let Some((_, public)) = name.as_ref().and_then(|name| name.split_at_checked(4)).filter(|(_, key)| key.len() == 32)
+    else {
+        return Ok(None);
+    };
+    let text = read_secret(Source::File(path), MAX_KEYSTORE_FILE)?;
+    let secret = serde_json::from_str(&text).map(Zeroizing::<String>::new).map_err(|_| {
+        UserError::disk(format!("{} is no key of a keystore", path.display()))
+            .hint("name a wallet's file, or one of BASE/chains/CHAIN/keystore")
+    })?;
+    let account = Account::from_secret(&secret)?;
+    if account.id() != public {
+        return Err(UserError::wrong_key(format!("{} holds another key than its name says", path.display()))
+            .hint("a key of a keystore with a password, or of another kind than sr25519, cannot be used here"));
+    }
+    Ok(Some(account))
 }
 
 /// The wallet's recovery phrase; asks for the passphrase if it must.
 pub fn phrase(global: &Global) -> Result<Phrase, UserError> {
-    if dev_uri(global).is_some() {
-        return Err(UserError::usage("a development account has no recovery phrase of its own")
-            .hint("use a wallet: name its file with --key, or leave --key out"));
+    if without_passphrase(global)?.is_some() {
+        return Err(UserError::usage(
+            "only a wallet has a recovery phrase, and this is the key of a node, or for trying out",
+        )
+        .hint("use a wallet: name its file with --key, or leave --key out"));
     }
     let path = wallet_file(global)?;
     if !path.exists() {
@@ -189,8 +226,8 @@ pub fn read_secret(source: Source<'_>, most: u64) -> Result<Zeroizing<String>, U
 
 /// The address of the account as its file has it, which needs no passphrase.
 pub fn address(global: &Global) -> Result<String, UserError> {
-    if let Some(uri) = dev_uri(global) {
-        return Ok(Account::from_dev_uri(uri)?.address());
+    if let Some(account) = without_passphrase(global)? {
+        return Ok(account.address());
     }
     let path = wallet_file(global)?;
     if !path.exists() {
@@ -253,4 +290,27 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<(), UserError> {
     let text = serde_json::to_string(value).map_err(UserError::internal)?;
     println!("{text}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    #[test]
+    fn a_key_of_a_node_s_keystore_is_used_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let account = Account::from_secret("//Provider-9").unwrap();
+        let file = |id: [u8; 32]| dir.path().join(format!("73746174{}", hex::encode(id)));
+        let path = file(account.id());
+        std::fs::write(&path, "\"//Provider-9\"").unwrap();
+        assert_eq!(of_keystore(&path).unwrap().map(|found| found.address()), Some(account.address()));
+        // A wallet, or anything else, is no such file; and a key under another's name is not taken for it.
+        assert!(of_keystore(&dir.path().join("wallet.json")).unwrap().is_none());
+        std::fs::write(file([1; 32]), "\"//Provider-9\"").unwrap();
+        assert_eq!(of_keystore(&file([1; 32])).unwrap_err().code, Code::WrongKey);
+        std::fs::write(file([2; 32]), "no JSON").unwrap();
+        assert_eq!(of_keystore(&file([2; 32])).unwrap_err().code, Code::Disk);
+        assert_eq!(of_keystore(&file([3; 32])).unwrap_err().code, Code::NotFound);
+    }
 }

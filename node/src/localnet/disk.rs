@@ -85,7 +85,7 @@ fn ballast(node: &Node) -> Result<PathBuf, UserError> {
             .hint(
                 "start the network as root with --disk 1GiB: each store then has a disk of its own that can be filled",
             )),
-        (_, None) => Err(UserError::usage(format!("{} has no store: name a provider", node.name))),
+        (_, None) => Err(UserError::usage(format!("{} has no store", node.name)).hint("name a provider")),
     }
 }
 

@@ -47,24 +47,23 @@ impl LeaveCmd {
         let account = AccountId::new(context.account.id());
         let entry = context.client.provider(&account).await?.ok_or_else(|| {
             UserError::not_found(format!("{} is no provider", context.account.address()))
-                .hint("leave with the provider's own key: --key FILE")
+                .hint("leave with the provider's own key: --key BASE/chains/CHAIN/keystore/73746174…")
         })?;
-        if entry.replicas == 0 {
-            let block = submit(&context, Call::deregister {}).await?;
-            return done(global, &context, Some(block), 0, begun);
-        }
-        if self.forfeit {
+        let forfeit = self.forfeit && entry.replicas > 0;
+        if forfeit {
             self.confirm(&entry)?;
         }
+        // Said to the chain even when nothing is kept: a node that finds its account off the list, and not by its own
+        // leaving, would enter it again.
         let mut block = None;
-        if !entry.leaving || self.forfeit {
-            block = Some(submit(&context, Call::leave { forfeit: self.forfeit }).await?);
+        if !entry.leaving || forfeit {
+            block = Some(submit(&context, Call::leave { forfeit }).await?);
         }
         if self.no_wait {
-            return done(global, &context, block, entry.replicas, begun);
+            return done(global, &context, block, Some(entry.replicas), begun);
         }
         let left = wait(&context, &account, entry.replicas).await?;
-        done(global, &context, left.or(block), 0, begun)
+        done(global, &context, left.or(block), None, begun)
     }
 
     /// Say what it costs and ask.
@@ -153,7 +152,7 @@ impl Handover {
         let left = u64::from(entry.replicas);
         self.bar.set_length(self.bar.length().unwrap_or(left).max(left));
         self.bar.set_position(self.bar.length().unwrap_or(left) - left);
-        if !self.terminal && self.said.get().is_none_or(|at| at.elapsed() >= SAY) {
+        if left > 0 && !self.terminal && self.said.get().is_none_or(|at| at.elapsed() >= SAY) {
             self.said.set(Some(Instant::now()));
             eprintln!("{} still to be handed over; keep the node running", counted(entry.replicas, "is", "are"));
         }
@@ -175,23 +174,25 @@ fn counted(count: u32, one: &str, many: &str) -> String {
     }
 }
 
+/// Says what came of it; `to_go` is what is still to be handed over by a provider that has not left yet.
 fn done(
     global: &Global,
     context: &Context,
     block: Option<BlockNumber>,
-    replicas: u32,
+    to_go: Option<u32>,
     begun: Instant,
 ) -> Result<(), UserError> {
     let account = context.account.address();
     if global.json {
-        let seconds = begun.elapsed().as_secs_f64();
+        let (replicas, seconds) = (to_go.unwrap_or(0), begun.elapsed().as_secs_f64());
         return session::print_json(
             &json!({ "account": account, "block": block, "replicas": replicas, "seconds": seconds }),
         );
     }
-    match replicas {
-        0 => println!("{account} has left; its collateral is free again"),
-        left => {
+    match to_go {
+        None => println!("{account} has left; its collateral is free again"),
+        Some(0) => println!("{account} is leaving: it keeps nothing, and its node leaves the list in a few blocks"),
+        Some(left) => {
             println!("{account} is leaving: {} handed over while its node keeps running", counted(left, "is", "are"))
         }
     }

@@ -8,7 +8,7 @@ use station_client_crypto::Account;
 
 const EXAMPLES: &str = "\
 Examples:
-  station wallet shares --threshold 2 --shares 3      three shares, of which any two restore the wallet
+  station wallet shares --threshold 2 --shares 3   three shares; any two restore the wallet
 
 Give each share to somebody else, on paper. Fewer than the threshold tell nothing. Each run makes a new set: shares of \
 different sets do not go together, and an old set stays valid, so destroy it if it is no longer wanted.";
