@@ -2,9 +2,21 @@
 //!
 //! The providers that misbehave are `station` processes with `STATION_MISBEHAVE` set.
 
+use codec::{Decode, Encode};
 use serde_json::{json, Value};
+use station_runtime::{RuntimeCall, UncheckedExtrinsic};
 use station_tests::{files, rpc, wait, Net, User};
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Arc, Mutex,
+    },
+    thread,
+    time::Duration,
+};
 use tempfile::tempdir;
 
 /// A period, the answer window and some blocks of the local preset: the longest until a dead provider's miss is seen.
@@ -127,17 +139,11 @@ fn altered_pieces_and_refused_service_are_passed_over_named_and_not_paid() {
             Err(now.to_string())
         }
     });
-    let named: Vec<_> = repaired["history"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|entry| entry["event"] == "source_named")
-        .map(|entry| text(&entry["provider"]))
-        .collect();
-    for bad in [alters, refuses] {
-        assert!(named.contains(bad), "{bad} is not named in {repaired}");
-    }
-    assert!(!named.contains(slow), "an honest source is named in {repaired}");
+    let history = repaired["history"].as_array().unwrap();
+    let named = history.iter().filter(|entry| entry["event"] == "source_named").map(|entry| text(&entry["replica"]));
+    let named: BTreeSet<_> = named.collect();
+    // Those in the slots of the one that alters and of the one that refuses, and nobody else.
+    assert_eq!(named, [0, 1].map(|slot| format!("{shard_id}/{slot}")).into(), "{repaired}");
     read("again");
 
     // Serving the repair is paid to whom it was served by. Their proofs were right, and are paid.
@@ -154,4 +160,158 @@ fn altered_pieces_and_refused_service_are_passed_over_named_and_not_paid() {
             assert_eq!(amount, collateral_before[&account], "collateral of {account}");
         }
     }
+}
+
+/// What happened to replicas: replica, block, event, reason.
+type Told = BTreeSet<(String, u64, String, String)>;
+
+/// Everything that the histories of a network's shards tell while this is there. The chain keeps the last eight events.
+struct Story {
+    told: Arc<Mutex<Told>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Story {
+    /// Of this deal.
+    fn of_deal(net: &Net, deal: u64) -> Self {
+        let story = Self { told: Arc::default(), ended: Arc::default() };
+        let (told, ended, rpc) = (Arc::clone(&story.told), Arc::clone(&story.ended), net.rpc().to_owned());
+        thread::spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                let shard = |index: u32| rpc::ask(&rpc, "storage_shard", json!([format!("{deal}/{index}")]));
+                for shard in (0..).map_while(shard).take_while(|shard| !shard.is_null()) {
+                    for entry in shard["history"].as_array().into_iter().flatten() {
+                        let block = entry["block"].as_u64().unwrap_or_default();
+                        let [replica, event, reason] = ["replica", "event", "reason"].map(|field| text(&entry[field]));
+                        told.lock().unwrap().insert((replica, block, event, reason));
+                    }
+                }
+                thread::sleep(Duration::from_millis(500));
+            }
+        });
+        story
+    }
+
+    /// The replicas with this event for this reason.
+    fn replicas(&self, event: &str, reason: &str) -> BTreeSet<String> {
+        let told = self.told.lock().unwrap();
+        told.iter().filter(|(_, _, e, r)| e == event && r == reason).map(|(replica, ..)| replica.clone()).collect()
+    }
+
+    /// The reasons for which replicas had this event.
+    fn reasons(&self, event: &str) -> BTreeSet<String> {
+        self.told.lock().unwrap().iter().filter(|(_, _, e, _)| e == event).map(|(.., reason)| reason.clone()).collect()
+    }
+}
+
+impl Drop for Story {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A proof with which this provider answered an audit, from the blocks that everybody can read: the newest, for a shard that
+/// `wanted` holds as well.
+fn proof_of(net: &Net, provider: &str, wanted: &BTreeSet<String>) -> Option<Vec<u8>> {
+    let mut hash = rpc::call(net.rpc(), "chain_getBlockHash", json!([]));
+    for _ in 0..120 {
+        let block = rpc::call(net.rpc(), "chain_getBlock", json!([hash]))["block"].take();
+        for extrinsic in block["extrinsics"].as_array().into_iter().flatten() {
+            let bytes = extrinsic.as_str().and_then(|hex| sp_core::bytes::from_hex(hex).ok()).unwrap_or_default();
+            let Ok(extrinsic) = UncheckedExtrinsic::decode(&mut &bytes[..]) else { continue };
+            let RuntimeCall::Replication(pallet_station_replication::Call::prove { provider: by, answers, .. }) =
+                &extrinsic.function
+            else {
+                continue;
+            };
+            if json!(station_client_rpc::types::Account(by.clone())) != json!(provider) {
+                continue;
+            }
+            if let Some(answer) = answers.iter().find(|answer| wanted.contains(&answer.replica.shard.to_string())) {
+                return Some(answer.proof.encode());
+            }
+        }
+        hash = block["header"]["parentHash"].clone();
+    }
+    None
+}
+
+fn put_many_shards(user: &User, path: &Path, shard_size: &str) -> (String, u64) {
+    let put = user.ok(&["put", path.to_str().unwrap(), "--for", "1d", "--shard-size", shard_size]);
+    (text(&put["link"]), put["deals"][0].as_u64().expect("a deal"))
+}
+
+/// The replicas of a file that a provider holds.
+fn held_by(status: &Value, account: &str) -> BTreeSet<String> {
+    let shards = status["shards"].as_array().unwrap().iter();
+    let replicas = shards.flat_map(|shard| shard["replicas"].as_array().cloned().unwrap_or_default());
+    replicas.filter(|replica| replica["provider"] == account).map(|replica| text(&replica["id"])).collect()
+}
+
+fn assert_reads_back(net: &Net, link: &str, path: &Path) {
+    let copy = path.with_extension("copy");
+    User::without_key(net).get(link, &copy);
+    assert!(fs::read(&copy).unwrap() == fs::read(path).unwrap(), "{}", path.display());
+}
+
+/// One network for both: the replicas of the one that replays are lost, and the one that commits garbage is among the candidates
+/// that are to make them anew.
+#[test]
+fn garbage_commitments_and_replayed_proofs_are_slashed_for_what_they_are_and_nobody_else_is() {
+    let net = Net::with(1, 5);
+    let work = tempdir().unwrap();
+    let path = work.path().join("file");
+    // A dozen shards: everybody has a part in some of them, as good as certainly.
+    fs::write(&path, files::noise(22, 2_900_000)).unwrap();
+    let (garbage, replays) = (net.node("provider-5"), net.node("provider-4"));
+    let proof = work.path().join("proof");
+    misbehave(&net, &garbage.name, "garbage-commitment");
+    misbehave(&net, &replays.name, &format!("replayed-proof={}", proof.display()));
+    let before = collateral(&net);
+    let story = Story::of_deal(&net, 0);
+    let alice = User::with_key(&net, "//Alice");
+    let (link, deal) = put_many_shards(&alice, &path, "256KiB");
+    assert_eq!(deal, 0, "the first deal");
+
+    // Garbage: found before the replica counts, and the slot given to somebody else.
+    let status = alice.status(&link);
+    assert_eq!((&status["state"], held_by(&status, &garbage.account).len()), (&json!("healthy"), 0), "{status}");
+    assert!(!story.replicas("slashed", "failed_seal_check").is_empty(), "no garbage was committed: {status}");
+    assert_eq!(story.reasons("slashed"), ["failed_seal_check".to_owned()].into());
+    assert_reads_back(&net, &link, &path);
+
+    // As long as it has nothing to replay, the other is honest. What it replays is what an honest provider of the same shard
+    // has proven with.
+    let held = held_by(&status, &replays.account);
+    assert!(!held.is_empty(), "{status}");
+    let shards = held.iter().map(|id| id.rsplit_once('/').unwrap().0.to_owned()).collect();
+    let others = ["provider-1", "provider-2", "provider-3"].map(|name| net.node(name).account);
+    let another = wait::until("somebody else's proof", MISS_SECONDS, || {
+        others.iter().find_map(|account| proof_of(&net, account, &shards)).ok_or("none yet")
+    });
+    assert_eq!(story.reasons("missed"), BTreeSet::new(), "an honest answer was not taken");
+    fs::write(&proof, another).unwrap();
+
+    // Each of its replicas, for the reason, and made anew by those who are left, the one with garbage found out again.
+    wait::until("its replicas to be with others", MISS_SECONDS + REPAIR_SECONDS, || {
+        let status = alice.status(&link);
+        if status["state"] == "healthy" && held_by(&status, &replays.account).is_empty() {
+            Ok(())
+        } else {
+            Err(status.to_string())
+        }
+    });
+    assert_eq!(story.replicas("missed", "invalid_proof"), held);
+    assert_eq!(story.replicas("slashed", "invalid_proof"), held);
+    assert_eq!(story.reasons("missed"), ["invalid_proof".to_owned()].into());
+    assert_eq!(story.reasons("slashed"), ["failed_seal_check".to_owned(), "invalid_proof".to_owned()].into());
+    let again = story.replicas("repair_opened", "failed_seal_check");
+    assert!(!again.is_empty() && again.is_subset(&held), "garbage in a repair went unnoticed: {again:?} of {held:?}");
+    assert!(held_by(&alice.status(&link), &garbage.account).is_empty());
+    for (account, amount) in collateral(&net) {
+        if account != garbage.account && account != replays.account {
+            assert_eq!(amount, before[&account], "collateral of {account}");
+        }
+    }
+    assert_reads_back(&net, &link, &path);
 }
