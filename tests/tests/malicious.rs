@@ -2,8 +2,15 @@
 //!
 //! The providers that misbehave are `station` processes with `STATION_MISBEHAVE` set.
 
+#[path = "malicious/attackers.rs"]
+mod attackers;
+
+use self::attackers::{attack, Answers, Line, Vice};
 use codec::{Decode, Encode};
 use serde_json::{json, Value};
+use station_client_rpc::client::Client;
+use station_client_transfer::client::Peer;
+use station_primitives::ShardId;
 use station_runtime::{RuntimeCall, UncheckedExtrinsic};
 use station_tests::{files, rpc, wait, Net, User};
 use std::{
@@ -15,14 +22,32 @@ use std::{
         Arc, Mutex,
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tempfile::tempdir;
+use tokio::runtime::Runtime as Tokio;
 
 /// A period, the answer window and some blocks of the local preset: the longest until a dead provider's miss is seen.
 const MISS_SECONDS: u64 = 60 + 20 + 40;
 /// The grace, draws, fetching, sealing, the commitment and its check, three times: a candidate may be a bad one.
 const REPAIR_SECONDS: u64 = 15 + 3 * (60 + 40);
+
+/// How long a provider is attacked: longer than a period, so that each replica is audited meanwhile.
+const ATTACK: Duration = Duration::from_secs(80);
+/// How many attackers there are of each kind, and how many requests each has under way.
+const ATTACKERS: [(usize, (Vice, Line, u64)); 5] = [
+    (3, (Vice::Flood, Line::Good, 48)),
+    // More than there is to be had: eight peers with so many pieces each would hold half a GiB.
+    (8, (Vice::Flood, Line::NotDown, 64)),
+    (2, (Vice::Nonsense, Line::Good, 8)),
+    (1, (Vice::Uploads, Line::Good, 4)),
+    (4, (Vice::Uploads, Line::HalfUp, 16)),
+];
+/// What the attacked provider may hold in memory beyond what it did: answers that nobody takes, twice (before and after they are
+/// encoded), requests in their middle, and what connections cost.
+const MEMORY: u64 = 384 << 20;
+/// The longest that an honest request may take while all this goes on.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn replica(net: &Net, id: &str) -> Value {
     rpc::call(net.rpc(), "storage_replica", json!([id]))
@@ -314,4 +339,103 @@ fn garbage_commitments_and_replayed_proofs_are_slashed_for_what_they_are_and_nob
         }
     }
     assert_reads_back(&net, &link, &path);
+}
+
+/// Bytes of memory that a process has for itself.
+fn memory(pid: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process of ours; qed");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("it says so; qed");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number; qed") << 10
+}
+
+#[test]
+fn one_operator_never_holds_two_replicas_of_a_shard_and_a_provider_under_attack_goes_on_proving_and_serving() {
+    let net = Net::up();
+    let work = tempdir().unwrap();
+    let account = |name: &str| net.node(name).account;
+    // The second says that it is of the first's operator.
+    let first = provider(&net, &account("provider-1"));
+    owner(&net, &account("provider-2")).ok(&["provider", "update", "--operator", first["operator"].as_str().unwrap()]);
+    assert_eq!(provider(&net, &account("provider-2"))["operator"], first["operator"]);
+    let before = collateral(&net);
+
+    let path = work.path().join("file");
+    fs::write(&path, files::noise(23, 11_500_000)).unwrap();
+    let alice = User::with_key(&net, "//Alice");
+    let story = Story::of_deal(&net, 0);
+    let (link, deal) = put_many_shards(&alice, &path, "1MiB");
+    assert_eq!(deal, 0, "the first deal");
+    let status = alice.status(&link);
+    let shards = status["shards"].as_array().unwrap();
+    // By chance they would share half of the shards: a dozen of none would be one case in four thousand.
+    assert!(shards.len() >= 12, "{} shards", shards.len());
+    for shard in shards {
+        let operators = holders(shard).into_iter().map(|account| text(&provider(&net, &account)["operator"]));
+        assert_eq!(operators.collect::<BTreeSet<_>>().len(), 3, "one operator holds two replicas: {shard}");
+    }
+
+    // One of those that hold all of it is attacked from all sides.
+    let victim = net.node("provider-3");
+    assert_eq!(held_by(&status, &victim.account).len(), shards.len());
+    let pid = victim.pid.expect("it runs; qed");
+    let (idle, mut most) = (memory(pid), 0);
+    let tokio = Tokio::new().expect("a runtime; qed");
+    let client = tokio.block_on(Client::connect(net.rpc())).expect("the network's node; qed");
+    let address = provider(&net, &victim.account)["multiaddr"].as_str().expect("an address; qed").as_bytes().to_vec();
+    let attacked: ShardId = shards[0]["id"].as_str().and_then(|id| id.parse().ok()).expect("an id; qed");
+    let answers = Arc::new(Answers::default());
+    let genesis = client.genesis().0;
+    for (count, kind) in ATTACKERS {
+        for _ in 0..count {
+            tokio.spawn(attack(genesis, address.clone(), attacked, kind, Arc::clone(&answers)));
+        }
+    }
+    let dumb = tokio.block_on(attackers::dumb_connections(&address, 200));
+    let begun = Instant::now();
+    let block = tokio.block_on(client.best()).expect("a node; qed").number;
+
+    // Meanwhile somebody asks it what it should be asked, and for every shard in turn.
+    let peer = {
+        let _inside = tokio.enter();
+        Peer::start(&genesis).expect("a peer of our own; qed")
+    };
+    let (mut served, mut slowest) = (0u32, Duration::ZERO);
+    while begun.elapsed() < ATTACK {
+        let index = served % u32::try_from(shards.len()).expect("a dozen; qed");
+        let asked = Instant::now();
+        let piece = tokio.block_on(peer.fetch_piece(&address, ShardId { index, ..attacked }, 0));
+        slowest = slowest.max(asked.elapsed());
+        let piece = piece.unwrap_or_else(|error| panic!("after {served} pieces: {error}; {answers:?}"));
+        assert_eq!(piece.data.len(), 1 << 20);
+        served += 1;
+        most = most.max(memory(pid));
+        thread::sleep(Duration::from_millis(250));
+    }
+    let grown = most.saturating_sub(idle);
+    println!("{answers:?}; {served} honest requests, the slowest {slowest:?}; {} MiB more at most", grown >> 20);
+    assert!(slowest <= PATIENCE, "an honest request took {slowest:?}; {answers:?}");
+    assert!(grown <= MEMORY, "{} MiB more than before; {answers:?}", grown >> 20);
+    // It was an attack: of each kind, more than it takes.
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    assert!(count(&answers.busy) > 0 && count(&answers.refused) > 0 && count(&answers.failed) > 0, "{answers:?}");
+
+    // Every replica was proven while it lasted; nobody was blamed, and nobody paid for it.
+    for id in held_by(&alice.status(&link), &victim.account) {
+        wait::until(&format!("a proof of {id} since block {block}"), 20, || {
+            let now = replica(&net, &id);
+            assert_eq!(now["state"], "active", "{now}");
+            if now["last_proof"].as_u64() > Some(u64::from(block)) {
+                Ok(())
+            } else {
+                Err(now)
+            }
+        });
+    }
+    for bad in ["missed", "slashed", "repair_opened"] {
+        assert_eq!(story.reasons(bad), BTreeSet::new(), "{bad}");
+    }
+    assert_eq!(collateral(&net), before);
+    assert_reads_back(&net, &link, &path);
+    drop(dumb);
+    tokio.shutdown_background();
 }
