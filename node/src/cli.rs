@@ -12,7 +12,7 @@ Examples:
   station node --provider --store /srv/station --capacity 500GiB --price 0.01
                                                   keep other people's data and earn tickets
 
-Exit codes: 0 done, 1 internal, 2 usage, 3 not found or wrong key, 4 funds or price, 5 too few providers, \
+Exit codes: 0 done, 1 internal, 2 usage, 3 not found or wrong key, 4 funds or price, 5 too few providers or content lost, \
 6 network or timeout, 7 local disk or lock.";
 
 /// A network of personal servers that keep each other's data.

@@ -6,6 +6,7 @@ mod get;
 mod ls;
 mod provider;
 mod put;
+mod repair;
 mod rm;
 mod session;
 mod status;
@@ -14,6 +15,7 @@ mod ui;
 mod units_tests;
 mod user;
 mod wallet;
+mod watch;
 
 pub use user::UserCommand;
 

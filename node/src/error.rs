@@ -18,6 +18,8 @@ pub enum Code {
     Funds,
     /// Fewer providers than replicas asked for.
     TooFewProviders,
+    /// Content that nobody has any more.
+    Lost,
     /// The network, a node or a peer did not answer, or not in time.
     Network,
     /// The local disk is full, unreadable or locked by another process.
@@ -32,7 +34,7 @@ impl Code {
             Self::Usage => 2,
             Self::NotFound | Self::WrongKey => 3,
             Self::Funds => 4,
-            Self::TooFewProviders => 5,
+            Self::TooFewProviders | Self::Lost => 5,
             Self::Network => 6,
             Self::Disk => 7,
         }
@@ -47,6 +49,7 @@ impl Code {
             Self::WrongKey => "wrong_key",
             Self::Funds => "funds",
             Self::TooFewProviders => "too_few_providers",
+            Self::Lost => "lost",
             Self::Network => "network",
             Self::Disk => "disk",
         }
@@ -105,6 +108,8 @@ impl UserError {
         funds => Funds,
         /// [`Code::TooFewProviders`], exit 5.
         too_few_providers => TooFewProviders,
+        /// [`Code::Lost`], exit 5.
+        lost => Lost,
         /// [`Code::Network`], exit 6.
         network => Network,
         /// [`Code::Disk`], exit 7.
@@ -229,6 +234,7 @@ mod tests {
             (Code::WrongKey, 3),
             (Code::Funds, 4),
             (Code::TooFewProviders, 5),
+            (Code::Lost, 5),
             (Code::Network, 6),
             (Code::Disk, 7),
         ];

@@ -25,7 +25,7 @@ pub use content::{
     SEGMENT_BYTES, TAG_BYTES,
 };
 pub use keyfile::{KeyFile, KeyFileError, Passphrase};
-pub use link::{Link, LinkError, GENESIS_ID_BYTES, MAX_LINK_DEALS};
+pub use link::{Link, LinkError, Parity, GENESIS_ID_BYTES, MAX_LINK_DEALS};
 pub use local::{LocalError, LocalKey};
 pub use memo::{Memo, MemoError, MAX_MEMO_NAME, MEMO_BYTES};
 pub use shares::{Share, ShareError, MAX_SHARES, MIN_THRESHOLD};

@@ -2,7 +2,11 @@
 //!
 //! ```text
 //! station: base58( version 1 ‖ genesis id (4) ‖ count (1) ‖ deal ids (compact each) ‖ key (32) ‖ checksum (4) )
+//! station: base58( version 2 ‖ genesis id (4) ‖ K (1) ‖ M (1) ‖ count (1) ‖ … as above )
 //! ```
+//! Version 2 is for content with parity, so that how it lies in its shards is known before a shard is read: the first one,
+//! with the header in it, may be the one that is lost.
+//!
 //! The genesis id is the first bytes of the chain's genesis hash: enough to notice the wrong network. The checksum is
 //! blake2b-256 of what stands before it, cut: it finds a changed or mistyped link before any network is asked, and has
 //! no security to give (the key authenticates the content itself).
@@ -13,6 +17,8 @@ use core::{fmt, str::FromStr};
 
 const SCHEME: &str = "station:";
 const VERSION: u8 = 1;
+/// Of content with parity.
+const VERSION_PARITY: u8 = 2;
 const CHECKSUM_BYTES: usize = 4;
 /// Bytes of the genesis hash that a link carries.
 pub const GENESIS_ID_BYTES: usize = 4;
@@ -38,6 +44,43 @@ pub enum LinkError {
     WrongNetwork,
 }
 
+/// How many shards of parity stand behind how many of data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Parity {
+    data: u8,
+    parity: u8,
+}
+
+impl Parity {
+    /// The most shards of either kind in a stripe: rebuilding one reads a piece of each.
+    pub const MOST: u8 = 64;
+
+    /// `parity` shards behind every `data` shards: each 1 to [`Parity::MOST`], else none.
+    pub const fn new(data: u8, parity: u8) -> Option<Self> {
+        if data == 0 || parity == 0 || data > Self::MOST || parity > Self::MOST {
+            None
+        } else {
+            Some(Self { data, parity })
+        }
+    }
+
+    /// The most shards of data in a stripe.
+    pub const fn data(self) -> u8 {
+        self.data
+    }
+
+    /// The shards of parity of each stripe, and so the most shards of it that may be lost.
+    pub const fn parity(self) -> u8 {
+        self.parity
+    }
+}
+
+impl fmt::Display for Parity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}+{}", self.data, self.parity)
+    }
+}
+
 /// What a link says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -47,6 +90,8 @@ pub struct Link {
     pub deals: Vec<u64>,
     /// The key of its header and manifest.
     pub key: ContentKey,
+    /// The parity of its shards, if they have some.
+    pub parity: Option<Parity>,
 }
 
 impl Link {
@@ -54,7 +99,14 @@ impl Link {
     pub fn new(genesis: &[u8; 32], deals: Vec<u64>, key: ContentKey) -> Self {
         let mut id = [0u8; GENESIS_ID_BYTES];
         id.copy_from_slice(&genesis[..GENESIS_ID_BYTES]);
-        Self { genesis: id, deals, key }
+        Self { genesis: id, deals, key, parity: None }
+    }
+
+    /// The same, to content with this parity.
+    #[must_use]
+    pub fn with_parity(mut self, parity: Option<Parity>) -> Self {
+        self.parity = parity;
+        self
     }
 
     /// Make sure that the link belongs to the chain with this genesis hash.
@@ -79,8 +131,11 @@ fn checksum(body: &[u8]) -> [u8; CHECKSUM_BYTES] {
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = u8::try_from(self.deals.len()).map_err(|_| fmt::Error)?;
-        let mut body = vec![VERSION];
+        let mut body = vec![if self.parity.is_some() { VERSION_PARITY } else { VERSION }];
         body.extend_from_slice(&self.genesis);
+        if let Some(parity) = self.parity {
+            body.extend_from_slice(&[parity.data, parity.parity]);
+        }
         body.push(count);
         for deal in &self.deals {
             Compact(*deal).encode_to(&mut body);
@@ -110,13 +165,19 @@ impl FromStr for Link {
         }
         let cut = LinkError::Malformed("it ends too early");
         let (&version, mut rest) = body.split_first().ok_or(cut.clone())?;
-        if version != VERSION {
+        if version != VERSION && version != VERSION_PARITY {
             return Err(LinkError::Version(version));
         }
         let mut genesis = [0u8; GENESIS_ID_BYTES];
         let (id, tail) = rest.split_at_checked(GENESIS_ID_BYTES).ok_or(cut.clone())?;
         genesis.copy_from_slice(id);
         rest = tail;
+        let mut parity = None;
+        if version == VERSION_PARITY {
+            let (&[data, behind], tail) = rest.split_first_chunk::<2>().ok_or(cut.clone())?;
+            parity = Some(Parity::new(data, behind).ok_or(LinkError::Malformed("its parity is impossible"))?);
+            rest = tail;
+        }
         let (&count, mut rest) = rest.split_first().ok_or(cut.clone())?;
         if count == 0 || usize::from(count) > MAX_LINK_DEALS {
             return Err(LinkError::Malformed("it names no deal, or too many"));
@@ -126,7 +187,7 @@ impl FromStr for Link {
             deals.push(Compact::<u64>::decode(&mut rest).map_err(|_| cut.clone())?.0);
         }
         let key: [u8; KEY_BYTES] = rest.try_into().map_err(|_| LinkError::Malformed("its key has the wrong length"))?;
-        Ok(Self { genesis, deals, key: ContentKey::from_bytes(key) })
+        Ok(Self { genesis, deals, key: ContentKey::from_bytes(key), parity })
     }
 }
 
@@ -170,10 +231,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn parity_that_is_impossible_makes_no_link() {
+        for (data, parity) in [(0, 2), (4, 0), (65, 2), (4, 65)] {
+            assert_eq!(Parity::new(data, parity), None);
+            let odd = link(vec![1]).with_parity(Some(Parity { data, parity })).to_string();
+            assert!(matches!(odd.parse::<Link>(), Err(LinkError::Malformed(_))), "{data}+{parity}");
+        }
+        assert_eq!(Parity::new(4, 2).unwrap().to_string(), "4+2");
+    }
+
     proptest! {
         #[test]
-        fn a_link_is_read_as_it_is_written(deals in prop::collection::vec(any::<u64>(), 1..=MAX_LINK_DEALS)) {
-            let link = link(deals);
+        fn a_link_is_read_as_it_is_written(
+            deals in prop::collection::vec(any::<u64>(), 1..=MAX_LINK_DEALS),
+            parity in prop::option::of((1u8..=64, 1u8..=64)),
+        ) {
+            let link = link(deals).with_parity(parity.and_then(|(data, parity)| Parity::new(data, parity)));
             prop_assert_eq!(link.to_string().parse::<Link>(), Ok(link));
         }
 

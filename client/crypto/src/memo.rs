@@ -5,12 +5,18 @@
 //! plain      = version 1 ‖ flags (1) ‖ part (1) ‖ parts (1) ‖ content key (32) ‖ bytes (8) ‖ added (8)
 //!              ‖ name length (1) ‖ name, padded with zeros (163)
 //! ```
+//! Of content with parity the last two bytes are its K and M instead of zeros, and the name has at most 161.
+//!
 //! Numbers are little endian. The key follows from the account's secret under a domain of its own; the associated data is
 //! the purpose, the chain's genesis hash and the account: so a memo that is copied to another chain or account opens for
 //! nobody. All memos are of one length, whatever they say. Content is named by its key, which no two puts share: the parts
 //! of one content carry the same key, and each says which of how many it is.
 
-use crate::{content::ContentKey, link::MAX_LINK_DEALS, Account};
+use crate::{
+    content::ContentKey,
+    link::{Parity, MAX_LINK_DEALS},
+    Account,
+};
 use zeroize::Zeroizing;
 
 /// Bytes of a sealed memo.
@@ -26,6 +32,9 @@ const VERSION: u8 = 1;
 const PURPOSE: &[u8] = b"station/memo/1";
 const FOLDER: u8 = 1;
 const CUT: u8 = 2;
+const PARITY: u8 = 4;
+/// Bytes of the name's room that parity takes.
+const PARITY_BYTES: usize = 2;
 
 /// Why a memo cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,18 +69,23 @@ pub struct Memo {
     pub name: Vec<u8>,
     /// Whether more of the name is in the manifest than here.
     pub cut: bool,
+    /// The parity of the content's shards, as its link carries it.
+    pub parity: Option<Parity>,
 }
 
 impl Memo {
     /// Encrypt it for the account itself. `genesis` is the chain's genesis hash.
     pub fn seal(&self, account: &Account, genesis: &[u8; 32]) -> Vec<u8> {
-        let (name, cut) = fitting(&self.name);
+        let (name, cut) = fitting(&self.name, MAX_MEMO_NAME - self.parity.map_or(0, |_| PARITY_BYTES));
         let mut flags = 0;
         if self.folder {
             flags |= FOLDER;
         }
         if cut || self.cut {
             flags |= CUT;
+        }
+        if self.parity.is_some() {
+            flags |= PARITY;
         }
         let mut plain = Zeroizing::new(Vec::with_capacity(PLAIN_BYTES));
         plain.extend_from_slice(&[VERSION, flags, self.part, self.parts]);
@@ -81,6 +95,9 @@ impl Memo {
         plain.push(u8::try_from(name.len()).expect("MAX_MEMO_NAME is below 256; qed"));
         plain.extend_from_slice(name);
         plain.resize(PLAIN_BYTES, 0);
+        if let Some(parity) = self.parity {
+            plain[PLAIN_BYTES - PARITY_BYTES..].copy_from_slice(&[parity.data(), parity.parity()]);
+        }
         account.memo_key().seal_with(&associated(account, genesis), &plain)
     }
 
@@ -95,7 +112,7 @@ impl Memo {
         if version != VERSION {
             return Err(MemoError::Version(version));
         }
-        Self::from_plain(rest).ok_or(MemoError::Content("its length is not the one of its version"))?.checked()
+        Self::from_plain(rest).ok_or(MemoError::Content("its fields are not those of its version"))?.checked()
     }
 
     /// Everything after the version.
@@ -108,7 +125,13 @@ impl Memo {
         let (key, rest) = rest.split_first_chunk::<32>()?;
         let (bytes, rest) = rest.split_first_chunk::<8>()?;
         let (added, rest) = rest.split_first_chunk::<8>()?;
-        let (length, rest) = rest.split_first()?;
+        let (length, mut rest) = rest.split_first()?;
+        let mut parity = None;
+        if flags & PARITY != 0 {
+            let (name, &[data, behind]) = rest.split_last_chunk::<PARITY_BYTES>()?;
+            parity = Some(Parity::new(data, behind)?);
+            rest = name;
+        }
         Some(Self {
             key: ContentKey::from_bytes(*key),
             part,
@@ -118,6 +141,7 @@ impl Memo {
             added: u64::from_le_bytes(*added),
             name: rest.get(..usize::from(*length))?.to_vec(),
             cut: flags & CUT != 0,
+            parity,
         })
     }
 
@@ -130,11 +154,11 @@ impl Memo {
 }
 
 /// As much of a name as fits. Text is cut between characters.
-fn fitting(name: &[u8]) -> (&[u8], bool) {
-    if name.len() <= MAX_MEMO_NAME {
+fn fitting(name: &[u8], most: usize) -> (&[u8], bool) {
+    if name.len() <= most {
         return (name, false);
     }
-    let mut end = MAX_MEMO_NAME;
+    let mut end = most;
     if let Ok(text) = core::str::from_utf8(name) {
         while !text.is_char_boundary(end) {
             end -= 1;
@@ -168,6 +192,7 @@ mod tests {
             added: 1_800_000_000,
             name: name.to_vec(),
             cut: false,
+            parity: None,
         }
     }
 
@@ -240,6 +265,25 @@ mod tests {
     }
 
     #[test]
+    fn parity_takes_the_end_of_the_name_s_room() {
+        let alice = account("//Alice");
+        let with = |name: &str| Memo { parity: Parity::new(4, 2), ..memo(name.as_bytes()) };
+        let open = |memo: &Memo| Memo::open(&alice, &GENESIS, &memo.seal(&alice, &GENESIS)).unwrap();
+        assert_eq!(open(&with("letters")), with("letters"));
+        let fits = with(&"n".repeat(MAX_MEMO_NAME - 2));
+        assert_eq!(open(&fits), fits);
+        let cut = open(&with(&"n".repeat(MAX_MEMO_NAME)));
+        assert_eq!((cut.name.len(), cut.cut, cut.parity), (MAX_MEMO_NAME - 2, true, Parity::new(4, 2)));
+        let sealed = with("x").seal(&alice, &GENESIS);
+        let aad = associated(&alice, &GENESIS);
+        let mut plain = alice.memo_key().open_with(&aad, &sealed).unwrap().to_vec();
+        assert_eq!((plain[1], &plain[PLAIN_BYTES - 2..]), (FOLDER | PARITY, &[4u8, 2][..]));
+        plain[PLAIN_BYTES - 1] = 0;
+        let odd = alice.memo_key().seal_with(&aad, &plain);
+        assert!(matches!(Memo::open(&alice, &GENESIS, &odd), Err(MemoError::Content(_))), "no parity at all");
+    }
+
+    #[test]
     fn the_plain_form_is_the_documented_one() {
         let alice = account("//Alice");
         let sealed = memo(b"ab").seal(&alice, &GENESIS);
@@ -260,7 +304,7 @@ mod tests {
             name in prop::collection::vec(any::<u8>(), 0..=MAX_MEMO_NAME),
         ) {
             let parts = (part + 1).saturating_add(more).min(64);
-            let memo = Memo { key: ContentKey::from_bytes(key), part, parts, folder, bytes, added, name, cut: false };
+            let memo = Memo { key: ContentKey::from_bytes(key), part, parts, folder, bytes, added, name, cut: false, parity: None };
             let alice = account("//Alice");
             prop_assert_eq!(Memo::open(&alice, &GENESIS, &memo.seal(&alice, &GENESIS)), Ok(memo));
         }

@@ -379,17 +379,19 @@ fn has_failed(shard: &ShardInfo, replica: ReplicaId) -> bool {
 }
 
 /// One replica on its way to one provider.
-struct Upload {
-    client: Arc<Client>,
-    peer: Peer,
-    stage: Arc<Stage>,
-    sent: Arc<AtomicU64>,
-    job: Job,
-    replica: ReplicaId,
+pub(crate) struct Upload {
+    pub client: Arc<Client>,
+    pub peer: Peer,
+    pub stage: Arc<Stage>,
+    /// Bytes that were sent or were there.
+    pub sent: Arc<AtomicU64>,
+    pub job: Job,
+    pub replica: ReplicaId,
 }
 
 impl Upload {
-    async fn run(&self, provider: &AccountId) -> Result<(), TransferError> {
+    /// Send what the provider does not have yet. It has checked and written everything when this returns.
+    pub async fn run(&self, provider: &AccountId) -> Result<(), TransferError> {
         let info = self.client.provider(provider).await.ok().flatten();
         let address = info.map(|info| info.multiaddr).unwrap_or_default();
         let pieces = self.job.class.pieces();

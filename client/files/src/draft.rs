@@ -4,11 +4,12 @@ use crate::{
     error::FilesError,
     layout,
     manifest::{stored_len, Content, Entry, Header, Manifest, HEADER_BYTES},
+    parity::{ParityChoice, Stripes},
     stage::{Stage, StageWriter},
     tree::{mtime_of, Source, SourceEntry},
 };
 use codec::Encode;
-use station_client_crypto::{ContentKey, SegmentSealer, SEGMENT_BYTES};
+use station_client_crypto::{ContentKey, Parity, SegmentSealer, SEGMENT_BYTES};
 use station_porep::SizeClass;
 use station_primitives::Commitment;
 use std::{
@@ -22,12 +23,15 @@ use std::{
 pub(crate) struct Draft {
     pub manifest: Manifest,
     pub header: Header,
+    /// The shards of data.
     pub plan: Vec<SizeClass>,
+    /// The parity behind them, if there is to be some.
+    pub parity: Option<Parity>,
 }
 
 impl Draft {
     /// Of a source.
-    pub fn new(source: &Source, shard_size: Option<SizeClass>) -> Result<Self, FilesError> {
+    pub fn new(source: &Source, shard_size: Option<SizeClass>, parity: ParityChoice) -> Result<Self, FilesError> {
         let mut offset = HEADER_BYTES;
         let mut entries = Vec::with_capacity(source.entries.len());
         for found in &source.entries {
@@ -41,21 +45,41 @@ impl Draft {
             };
             entries.push(Entry { path: found.path.clone(), mode: found.mode, mtime: found.mtime, content });
         }
-        Self::of(Manifest::new(source.name.clone(), entries), offset, shard_size)
+        Self::of(Manifest::new(source.name.clone(), entries), offset, shard_size, parity)
     }
 
     /// Of a manifest whose files end at `end`.
-    pub fn of(manifest: Manifest, end: u64, shard_size: Option<SizeClass>) -> Result<Self, FilesError> {
+    pub fn of(
+        manifest: Manifest,
+        end: u64,
+        shard_size: Option<SizeClass>,
+        parity: ParityChoice,
+    ) -> Result<Self, FilesError> {
         // Digests have one length, so that the manifest's is known before they are.
         let header = Header::new(end, u64::try_from(manifest.encoded_size()).unwrap_or(u64::MAX));
-        let largest = shard_size.unwrap_or_else(|| layout::largest_class(header.total()));
+        let largest = shard_size.unwrap_or_else(|| parity.largest_class(header.total()));
         let plan = layout::plan(header.total(), largest).ok_or_else(too_large)?;
-        Ok(Self { manifest, header, plan })
+        let parity = parity.behind(plan.len());
+        let draft = Self { manifest, header, plan, parity };
+        let most = usize::try_from(station_primitives::MAX_SHARDS).unwrap_or(0) * station_client_crypto::MAX_LINK_DEALS;
+        if draft.shards().len() > most {
+            return Err(too_large());
+        }
+        Ok(draft)
+    }
+
+    /// All shards: those of data, then those of parity.
+    pub fn shards(&self) -> Vec<SizeClass> {
+        let mut all = self.plan.clone();
+        if let Some(parity) = self.parity {
+            all.extend(Stripes::behind(parity, self.plan.len()).parity_classes(&self.plan));
+        }
+        all
     }
 
     /// Bytes of all shards and their rows.
     pub fn room(&self) -> u64 {
-        let shards: u64 = self.plan.iter().map(|class| class.bytes()).sum();
+        let shards: u64 = self.shards().iter().map(|class| class.bytes()).sum();
         shards.saturating_add(shards / 32)
     }
 

@@ -1,5 +1,6 @@
 //! What can go wrong with files, in words a user can act on.
 
+use crate::loss::Loss;
 use station_client_crypto::LinkError;
 use station_client_rpc::client::{ClientError, DispatchFailure};
 use station_primitives::{Balance, DealId, Price, ShardId, TKT};
@@ -23,6 +24,8 @@ pub enum Kind {
     Funds,
     /// Fewer providers than replicas.
     TooFewProviders,
+    /// Content that nobody has any more.
+    Lost,
     /// The network did not answer, or not in time.
     Network,
     /// The local disk is full, unreadable or locked.
@@ -148,6 +151,19 @@ pub enum FilesError {
         /// Replicas asked for.
         target: u8,
     },
+    /// Nobody has it any more, and it cannot be computed from what is left.
+    #[error("{0}")]
+    Lost(Box<Loss>),
+    /// Repair is under way, and not at its end.
+    #[error("{open} of {shards} shards are not healthy yet{why}")]
+    RepairOpen {
+        /// Shards that are not healthy.
+        open: usize,
+        /// All shards.
+        shards: usize,
+        /// What stands in the way, after a colon; empty if only time does.
+        why: String,
+    },
     /// Nobody serves a shard.
     #[error("no provider of shard {shard} could be read from: {why}")]
     Unreadable {
@@ -209,7 +225,7 @@ fn words(failure: &DispatchFailure) -> String {
 }
 
 /// An amount as people write it, without trailing zeros.
-fn tkt(amount: Balance) -> String {
+pub(crate) fn tkt(amount: Balance) -> String {
     let (whole, rest) = (amount / TKT, amount % TKT);
     if rest == 0 {
         return whole.to_string();
@@ -239,7 +255,8 @@ impl FilesError {
             | Self::TargetExists(_) => Kind::Disk,
             Self::Funds { .. } | Self::PriceTooLow { .. } => Kind::Funds,
             Self::TooFewProviders { .. } | Self::SlotFailed { .. } => Kind::TooFewProviders,
-            Self::Unreadable { .. } | Self::Stalled(_) | Self::Peer(_) => Kind::Network,
+            Self::Lost(_) => Kind::Lost,
+            Self::Unreadable { .. } | Self::RepairOpen { .. } | Self::Stalled(_) | Self::Peer(_) => Kind::Network,
             Self::Refused(failure) => match failure.error.as_str() {
                 "CannotAffordEscrow" => Kind::Funds,
                 "UnknownDeal" | "UnknownShard" => Kind::NotFound,
@@ -293,6 +310,13 @@ impl FilesError {
             }
             Self::Unreadable { .. } => {
                 "providers may be off-line: run the same command again later, it goes on where it was"
+            }
+            Self::Lost(_) => {
+                "put it again from the original, if there is one; `station rm` ends what is left and returns its escrow"
+            }
+            Self::RepairOpen { .. } => {
+                "run the same command again later, or let `station watch` do it: the network goes on by itself with what \
+                 has a replica left"
             }
             Self::Stalled(_) => "run the same command again: it goes on where it was",
             Self::Chain(error) => return Some(error.hint()),

@@ -6,17 +6,24 @@
 use crate::{
     error::FilesError,
     layout::{pieces, PieceAt},
+    loss::Loss,
+    parity::{self, Blocks, Stripes},
 };
-use futures::{stream, Stream, StreamExt, TryStreamExt};
+use futures::{
+    stream::{self, FuturesUnordered},
+    Stream, StreamExt, TryStreamExt,
+};
+use station_client_crypto::Link;
 use station_client_rpc::client::Client;
 use station_client_transfer::client::{Options, Peer};
 use station_porep::{piece, SizeClass};
-use station_primitives::{AccountId, Commitment, DealId, ReplicaState, ShardId};
+use station_primitives::{api::ShardInfo, AccountId, Commitment, DealId, ReplicaState, ShardId};
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+use tokio::sync::Semaphore;
 
 const LOG: &str = "station::files";
 /// Pieces that are fetched ahead: 16 MiB, enough for three providers with several on the line each.
@@ -31,6 +38,9 @@ const ROUNDS: u32 = 4;
 const PAUSE: Duration = Duration::from_secs(1);
 /// A holder that failed is tried after those that did not, for so long.
 const PENALTY: Duration = Duration::from_secs(20);
+
+/// Pieces that are rebuilt at once: each takes a piece of every other shard of its stripe.
+const REBUILDS: usize = 2;
 
 /// A shard of the content.
 #[derive(Clone, Debug)]
@@ -70,6 +80,8 @@ struct Book {
     liars: HashSet<AccountId>,
     /// Who gave a good one.
     sources: BTreeSet<AccountId>,
+    /// Of which shards pieces were computed from others.
+    rebuilt: BTreeSet<ShardId>,
     kept: VecDeque<Kept>,
 }
 
@@ -77,8 +89,13 @@ struct Book {
 pub(crate) struct Fetcher {
     client: Arc<Client>,
     peer: Peer,
+    /// Those of data, then those of parity.
     shards: Vec<tokio::sync::RwLock<Shard>>,
+    /// Those of data: the flat space.
     classes: Vec<SizeClass>,
+    /// Which shards stand by each other, if there is parity.
+    stripes: Option<Stripes>,
+    rebuilds: Semaphore,
     book: Mutex<Book>,
 }
 
@@ -86,13 +103,9 @@ pub(crate) struct Fetcher {
 pub(crate) type Chunk = (u64, Arc<Vec<u8>>);
 
 impl Fetcher {
-    /// Learn from the chain where the shards of these deals are.
-    pub async fn open(client: &Arc<Client>, deals: &[u64]) -> Result<Self, FilesError> {
-        let mut ids = Vec::new();
-        for deal in deals.iter().copied().map(DealId) {
-            let info = client.deal(deal).await?.ok_or(FilesError::DealGone(deal))?;
-            ids.extend((0..info.shards).map(|index| ShardId { deal, index }));
-        }
+    /// Learn from the chain where the shards of a link are.
+    pub async fn open(client: &Arc<Client>, link: &Link) -> Result<Self, FilesError> {
+        let ids = shard_ids(client, link).await?;
         let addresses = Addresses::default();
         let shards: Vec<Shard> =
             stream::iter(ids).map(|id| load(client, id, &addresses)).buffered(QUERIES).try_collect().await?;
@@ -100,13 +113,21 @@ impl Fetcher {
         let options = Options { patience: Duration::from_secs(10), attempts: 2, ..Options::default() };
         let peer =
             Peer::start_with(&client.genesis().0, options).map_err(|error| FilesError::Peer(error.to_string()))?;
+        let (classes, stripes) = laid_out(link, shards.iter().map(|shard| shard.class).collect())?;
         Ok(Self {
             client: Arc::clone(client),
             peer,
-            classes: shards.iter().map(|shard| shard.class).collect(),
+            classes,
+            stripes,
+            rebuilds: Semaphore::new(REBUILDS),
             shards: shards.into_iter().map(tokio::sync::RwLock::new).collect(),
             book: Mutex::default(),
         })
+    }
+
+    /// The shards of data, in the order of the flat space.
+    pub fn classes(&self) -> &[SizeClass] {
+        &self.classes
     }
 
     /// Bytes of the flat space.
@@ -152,7 +173,7 @@ impl Fetcher {
         if let Some((_, bytes)) = self.book().kept.iter().find(|(kept, _)| *kept == key) {
             return Ok(Arc::clone(bytes));
         }
-        let bytes = Arc::new(self.fetch(at).await?);
+        let bytes = Arc::new(self.fetch(at.shard, at.piece).await?);
         let mut book = self.book();
         book.kept.push_back((key, Arc::clone(&bytes)));
         if book.kept.len() > KEPT {
@@ -161,31 +182,138 @@ impl Fetcher {
         Ok(bytes)
     }
 
-    async fn fetch(&self, at: PieceAt) -> Result<Vec<u8>, FilesError> {
-        let mut why = String::from("no replica is there yet");
+    /// A piece of a shard: from whoever has the shard, or else computed from the other shards of its stripe.
+    pub async fn fetch(&self, shard: usize, piece: u32) -> Result<Vec<u8>, FilesError> {
+        let mut why = String::new();
         let mut pause = PAUSE;
-        let mut id = ShardId::default();
         for round in 0..ROUNDS {
             if round > 0 {
                 tokio::time::sleep(pause).await;
                 pause = pause.saturating_mul(2);
-                self.reload(at.shard).await?;
+                self.reload(shard).await?;
             }
-            let shard = self.shards[at.shard].read().await.clone();
-            id = shard.id;
-            let mut tried = HashSet::new();
-            while let Some(holder) = self.next_holder(&shard, &tried) {
-                tried.insert(holder.account.clone());
-                match self.fetch_from(&shard, at.piece, &holder).await {
+            // When all who have it just failed, the rest of its stripe is quicker than another row of time-outs.
+            let ask = round > 0 || self.stripes.is_none() || !self.just_failed(shard).await;
+            if ask {
+                match self.fetch_once(shard, piece).await {
                     Ok(bytes) => return Ok(bytes),
-                    Err(error) => {
-                        tracing::debug!(target: LOG, shard = %shard.id, piece = at.piece, %error, "trying another replica");
-                        why = error;
-                    }
+                    Err(error) => why = error,
+                }
+            }
+            if let Some(stripes) = &self.stripes {
+                match self.rebuilt(stripes, shard, piece).await {
+                    Ok(bytes) => return Ok(bytes),
+                    Err(error) => why = format!("{why}; {error}"),
                 }
             }
         }
-        Err(FilesError::Unreadable { shard: id, why })
+        Err(self.unreadable(shard, why).await)
+    }
+
+    /// Ask everybody who has the shard once, the likeliest first.
+    async fn fetch_once(&self, shard: usize, piece: u32) -> Result<Vec<u8>, String> {
+        let mut why = String::from("no replica is there");
+        let shard = self.shards[shard].read().await.clone();
+        let mut tried = HashSet::new();
+        while let Some(holder) = self.next_holder(&shard, &tried) {
+            tried.insert(holder.account.clone());
+            match self.fetch_from(&shard, piece, &holder).await {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) => {
+                    tracing::debug!(target: LOG, shard = %shard.id, piece, %error, "trying another replica");
+                    why = error;
+                }
+            }
+        }
+        Err(why)
+    }
+
+    /// Whether nobody has the shard who did not fail a moment ago.
+    async fn just_failed(&self, shard: usize) -> bool {
+        let shard = self.shards[shard].read().await;
+        let book = self.book();
+        shard.holders.iter().all(|holder| {
+            let failed = book.standing.get(&holder.account).and_then(|standing| standing.failed);
+            failed.is_some_and(|at| at.elapsed() < PENALTY) || book.liars.contains(&holder.account)
+        })
+    }
+
+    /// Compute a piece from those of the other shards of its stripe. All of these are checked against their roots; so what
+    /// comes out is what went in when the content was put.
+    async fn rebuilt(&self, stripes: &Stripes, shard: usize, piece: u32) -> Result<Vec<u8>, String> {
+        let _turn = self.rebuilds.acquire().await.map_err(|error| error.to_string())?;
+        let stripe = stripes.stripe_of(shard);
+        let members = stripes.members(stripe);
+        let (data, parity) = (stripes.data_in(stripe), stripes.parity_in_each());
+        let wanted = members.iter().position(|member| *member == shard).ok_or("it is in no stripe")?;
+        let mut have: Blocks = Vec::with_capacity(data);
+        let mut others = Vec::with_capacity(members.len());
+        for (number, member) in members.into_iter().enumerate().filter(|(number, _)| *number != wanted) {
+            if piece < self.shards[member].read().await.class.pieces() {
+                others.push((self.just_failed(member).await, number, member));
+            } else {
+                // It ended before: zeros follow it.
+                have.push((number, Arc::default()));
+            }
+        }
+        others.sort_unstable();
+        let mut others = others.into_iter();
+        let ask = |(_, number, member): (bool, usize, usize)| async move {
+            self.fetch_once(member, piece).await.map(|bytes| (number, Arc::new(bytes)))
+        };
+        let missing = data.saturating_sub(have.len());
+        let mut asked: FuturesUnordered<_> = others.by_ref().take(missing).map(&ask).collect();
+        let mut why = String::new();
+        while let Some(answer) = asked.next().await {
+            match answer {
+                Ok(block) => have.push(block),
+                Err(error) => {
+                    why = error;
+                    asked.extend(others.next().map(&ask));
+                }
+            }
+        }
+        if have.len() < data {
+            return Err(format!(
+                "{data} other shards of its stripe are needed to compute it, {} can be read: {why}",
+                have.len()
+            ));
+        }
+        let (id, len) = {
+            let shard = self.shards[shard].read().await;
+            (shard.id, shard.class.piece_bytes())
+        };
+        let bytes = tokio::task::spawn_blocking(move || parity::rebuild(data, parity, wanted, &have, len))
+            .await
+            .map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())?;
+        self.book().rebuilt.insert(id);
+        Ok(bytes)
+    }
+
+    /// The shards of which pieces had to be computed from others.
+    pub fn rebuilt_shards(&self) -> Vec<ShardId> {
+        self.book().rebuilt.iter().copied().collect()
+    }
+
+    /// Why a piece cannot be had: its shard is lost for good, as the chain says, or its holders are away.
+    async fn unreadable(&self, shard: usize, why: String) -> FilesError {
+        let id = self.shards[shard].read().await.id;
+        match self.losses().await {
+            Ok(loss) if loss.gone.contains(&shard) => FilesError::Lost(Box::new(loss)),
+            Ok(_) => FilesError::Unreadable { shard: id, why },
+            Err(error) => error,
+        }
+    }
+
+    /// What cannot be brought back any more, whoever comes back.
+    pub async fn losses(&self) -> Result<Loss, FilesError> {
+        let mut ids = Vec::with_capacity(self.shards.len());
+        for shard in &self.shards {
+            ids.push(shard.read().await.id);
+        }
+        let infos = shard_infos(&self.client, ids).await?;
+        Ok(Loss::of(&infos, self.stripes.as_ref(), &self.classes))
     }
 
     async fn fetch_from(&self, shard: &Shard, index: u32, holder: &Holder) -> Result<Vec<u8>, String> {
@@ -264,6 +392,40 @@ impl Fetcher {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The shards of a link in its order: those of data, then those of parity.
+pub(crate) async fn shard_ids(client: &Client, link: &Link) -> Result<Vec<ShardId>, FilesError> {
+    let mut ids = Vec::new();
+    for deal in link.deals.iter().copied().map(DealId) {
+        let info = client.deal(deal).await?.ok_or(FilesError::DealGone(deal))?;
+        ids.extend((0..info.shards).map(|index| ShardId { deal, index }));
+    }
+    Ok(ids)
+}
+
+/// What the chain says of these shards, in their order.
+pub(crate) async fn shard_infos(client: &Client, ids: Vec<ShardId>) -> Result<Vec<ShardInfo>, FilesError> {
+    stream::iter(ids)
+        .map(|id| async move { client.shard(id).await?.ok_or(FilesError::DealGone(id.deal)) })
+        .buffered(QUERIES)
+        .try_collect()
+        .await
+}
+
+/// The flat space that these shards of a link make, and their stripes.
+pub(crate) fn laid_out(
+    link: &Link,
+    mut classes: Vec<SizeClass>,
+) -> Result<(Vec<SizeClass>, Option<Stripes>), FilesError> {
+    let Some(parity) = link.parity else { return Ok((classes, None)) };
+    let odd = || FilesError::Content(format!("{} shards are not what content with parity {parity} has", classes.len()));
+    let stripes = Stripes::of(parity, classes.len()).ok_or_else(odd)?;
+    let behind = classes.split_off(stripes.data());
+    if behind != stripes.parity_classes(&classes) {
+        return Err(FilesError::Content("its shards of parity do not fit those of data".into()));
+    }
+    Ok((classes, Some(stripes)))
 }
 
 /// Addresses already asked for: many shards have the same few holders.

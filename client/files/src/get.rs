@@ -13,7 +13,7 @@ use crate::{
 use futures::TryStreamExt;
 use station_client_crypto::{segments_len, ContentKey, Link, SegmentOpener, SEALED_SEGMENT_BYTES, SEGMENT_BYTES};
 use station_client_rpc::{client::Client, types::Account};
-use station_primitives::AccountId;
+use station_primitives::{AccountId, ShardId};
 use std::{
     path::{Path, PathBuf},
     pin::pin,
@@ -41,6 +41,8 @@ pub struct Got {
     pub seconds: f64,
     /// Who served it; empty if everything was there already.
     pub sources: Vec<AccountId>,
+    /// Shards of which nobody could be read, so that they were computed from the others of their stripes.
+    pub reconstructed: Vec<ShardId>,
 }
 
 /// Read what a link leads to, into `to`: the file itself, or the folder. Needs no account.
@@ -50,7 +52,7 @@ pub struct Got {
 pub async fn get(client: &Arc<Client>, link: &Link, to: &Path, progress: &dyn Progress) -> Result<Got, FilesError> {
     let begun = Instant::now();
     link.check_network(&client.genesis().0)?;
-    let fetcher = Fetcher::open(client, &link.deals).await?;
+    let fetcher = Fetcher::open(client, link).await?;
     let manifest = Arc::new(read_manifest(&fetcher, link).await?);
     fail::fail_point!("get:manifest");
     let bytes = manifest.bytes();
@@ -60,7 +62,7 @@ pub async fn get(client: &Arc<Client>, link: &Link, to: &Path, progress: &dyn Pr
             progress.note(&format!("provider {liar} served altered data; it was thrown away, and taken from others"));
         }
         let seconds = (begun.elapsed().as_secs_f64() * 1_000.0).round() / 1_000.0;
-        Got { path, bytes, seconds, sources: fetcher.sources() }
+        Got { path, bytes, seconds, sources: fetcher.sources(), reconstructed: fetcher.rebuilt_shards() }
     };
 
     let (id, place) = (content_id(link), to.to_owned());
@@ -84,6 +86,10 @@ pub async fn get(client: &Arc<Client>, link: &Link, to: &Path, progress: &dyn Pr
         match read_content(&fetcher, &manifest, &target, progress).await {
             Ok(()) => break,
             Err(FilesError::Stalled(why)) if attempt < ATTEMPTS => progress.note(&why),
+            Err(FilesError::Lost(mut loss)) => {
+                loss.name_files(&manifest, fetcher.classes());
+                return Err(FilesError::Lost(loss));
+            }
             Err(error) => return Err(error),
         }
     }
@@ -98,7 +104,7 @@ pub async fn get(client: &Arc<Client>, link: &Link, to: &Path, progress: &dyn Pr
 }
 
 /// A name for the content of a link that does not give its key away.
-fn content_id(link: &Link) -> String {
+pub(crate) fn content_id(link: &Link) -> String {
     let mut digest = Digest::new();
     digest.update(link.to_string().as_bytes());
     hex::encode(&digest.finish()[..6])

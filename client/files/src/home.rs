@@ -40,6 +40,11 @@ impl Home {
         found.map(|entry| entry.path()).collect()
     }
 
+    /// Where shards that a repair has computed are kept until they are with their new holders.
+    pub(crate) fn repair_dir(&self, name: &str) -> PathBuf {
+        self.root.join("repairs").join(name)
+    }
+
     /// The file index of an account.
     pub(crate) fn index(&self, address: &str) -> PathBuf {
         self.root.join("index").join(address)

@@ -2,12 +2,12 @@
 
 use crate::{error::FilesError, home};
 use codec::{Decode, DecodeAll, Encode};
-use station_client_crypto::{ContentKey, LocalKey};
+use station_client_crypto::{ContentKey, LocalKey, Parity};
 use station_porep::SizeClass;
 use station_primitives::{AccountId, Balance, Commitment, Nonce, Price};
 use std::{fs, io, path::Path};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const PURPOSE: &str = "put journal";
 const FILE: &str = "journal";
 
@@ -42,8 +42,10 @@ pub(crate) struct Journal {
     pub genesis: [u8; 32],
     /// The link's key.
     pub key: ContentKey,
-    /// The shards in the order of the flat space; a deal takes [`station_primitives::MAX_SHARDS`] of them.
+    /// The shards in the order of the flat space, then those of parity; a deal takes [`station_primitives::MAX_SHARDS`] of them.
     pub shards: Vec<(Commitment, SizeClass)>,
+    /// The parity of the shards, if they have some.
+    pub parity: Option<Parity>,
     /// One for each deal.
     pub deals: Vec<DealStep>,
     /// How to pay and to place.
@@ -77,6 +79,7 @@ impl Journal {
             genesis,
             key,
             shards,
+            parity: None,
             deals,
             terms,
             name: Vec::new(),

@@ -7,6 +7,7 @@ use crate::{
     home::{create_private_dir, free_space, Lock},
     index::{Index, IndexEntry},
     journal::{Journal, Terms},
+    parity::{self, ParityChoice},
     pricing,
     progress::{Phase, Progress},
     rewrite::Rest,
@@ -17,7 +18,7 @@ use crate::{
 };
 use codec::Encode;
 use serde::Serialize;
-use station_client_crypto::{ContentKey, Link};
+use station_client_crypto::{ContentKey, Link, Parity};
 use station_client_transfer::Peer;
 use station_porep::SizeClass;
 use station_primitives::{api::DealInfo, AccountId, Balance, BlockNumber, Commitment, DealId, Price, ShardId};
@@ -33,7 +34,7 @@ use std::{
 };
 
 /// Free space that is left to others, for journals and the like.
-const SPARE: u64 = 1 << 20;
+pub(crate) const SPARE: u64 = 1 << 20;
 
 /// What to put it for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct PutOptions {
     pub fallback: bool,
     /// The largest shard; by the amount of content if not given.
     pub shard_size: Option<SizeClass>,
+    /// Shards of parity.
+    pub parity: ParityChoice,
     /// Wait until all replicas are active; otherwise until their providers have the data.
     pub wait: bool,
 }
@@ -76,8 +79,10 @@ pub struct Stored {
     pub deals: Vec<DealId>,
     /// Bytes of the content.
     pub bytes: u64,
-    /// Its shards.
+    /// Its shards, those of parity too.
     pub shards: usize,
+    /// The parity behind them, if there is some.
+    pub parity: Option<Parity>,
     /// Replicas of each.
     pub replicas: u8,
     /// What the deals hold in escrow, in plancks.
@@ -205,6 +210,7 @@ impl Put<'_> {
             deals: link.deals.iter().copied().map(DealId).collect(),
             bytes: journal.bytes,
             shards: journal.shards.len(),
+            parity: journal.parity,
             replicas: journal.terms.replicas,
             cost: journal.cost,
             seconds: seconds(journal.encrypt_ms, before, times),
@@ -282,7 +288,7 @@ impl Put<'_> {
         let key = ContentKey::random();
         let (plan, opened) = match &self.origin {
             Origin::Source(source, options) => {
-                let draft = Draft::new(source, options.shard_size)?;
+                let draft = Draft::new(source, options.shard_size, options.parity)?;
                 let (name, folder, bytes) = (source.name.clone(), source.is_folder(), source.bytes());
                 (Plan { draft, options: options.clone(), name, folder, bytes }, None)
             }
@@ -294,7 +300,8 @@ impl Put<'_> {
         let terms = self.terms(&plan.options).await?;
         let account = AccountId::new(self.context.account.id());
         let per_deal = usize::try_from(station_primitives::MAX_SHARDS).expect("256 fits; qed");
-        pricing::check(client, &account, plan.draft.plan.chunks(per_deal).map(<[_]>::to_vec), &terms).await?;
+        let all = plan.draft.shards();
+        pricing::check(client, &account, all.chunks(per_deal).map(<[_]>::to_vec), &terms).await?;
         let (needed, free) = (plan.draft.room().saturating_add(SPARE), free_space(stage.dir()));
         if needed > free {
             return Err(FilesError::DiskFull { path: stage.dir().to_owned(), needed, free });
@@ -302,15 +309,20 @@ impl Put<'_> {
 
         let begun = Instant::now();
         self.progress.begin(Phase::Encrypt, plan.bytes);
-        let (draft, to) = (plan.draft, (**stage).clone());
-        let shards = match (&self.origin, opened) {
+        let (parity, draft, to) = (plan.draft.parity, plan.draft, (**stage).clone());
+        let mut shards = match (&self.origin, opened) {
             (Origin::Rest(_), Some(opened)) => opened.copy(draft, to, &key, self.progress).await?,
             (Origin::Rest(_), None) => return Err(FilesError::Internal("the rest of the content is not open".into())),
             (Origin::Source(source, _), _) => self.encrypt(source, draft, to, key.clone()).await?,
         };
+        if let Some(parity) = parity {
+            let (to, data) = ((**stage).clone(), shards.clone());
+            shards.extend(blocking(move || parity::stage(&to, &data, parity)).await?);
+        }
         self.progress.end(Phase::Encrypt);
         fail::fail_point!("put:encrypted");
         let mut journal = Journal::new(self.fingerprint, client.genesis().0, key, shards, terms);
+        journal.parity = parity;
         journal.name = plan.name;
         journal.folder = plan.folder;
         journal.added = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -386,7 +398,7 @@ impl PutOptions {
     /// What makes another put of it: everything but whether to wait.
     fn encoded(&self) -> Vec<u8> {
         let class = self.shard_size.map(|class| class.log());
-        (self.replicas, self.blocks, self.max_price, &self.chosen, self.fallback, class).encode()
+        (self.replicas, self.blocks, self.max_price, &self.chosen, self.fallback, class, self.parity).encode()
     }
 }
 

@@ -144,7 +144,7 @@ fn content(genesis: &[u8; 32], parts: &BTreeMap<u8, (Memo, DealInfo)>) -> Option
     let deals = parts.values().map(|(_, deal)| deal.id.0).collect();
     let states = parts.values().map(|(_, deal)| deal.state);
     Some(Content {
-        link: Link::new(genesis, deals, memo.key.clone()),
+        link: Link::new(genesis, deals, memo.key.clone()).with_parity(memo.parity),
         name: memo.name.clone(),
         cut: memo.cut,
         folder: memo.folder,
@@ -240,7 +240,7 @@ async fn is_known(client: &Client, account: &AccountId) -> Result<bool, FilesErr
 /// # Errors
 /// As [`crate::get`].
 pub async fn whole_name(client: &Arc<Client>, link: &Link) -> Result<Vec<u8>, FilesError> {
-    let fetcher = Fetcher::open(client, &link.deals).await?;
+    let fetcher = Fetcher::open(client, link).await?;
     Ok(read_manifest(&fetcher, link).await?.name)
 }
 
@@ -279,6 +279,7 @@ mod tests {
             added: 1_000,
             name: format!("file {key}").into_bytes(),
             cut: false,
+            parity: None,
         }
     }
 
@@ -319,6 +320,13 @@ mod tests {
         assert_eq!(first.state, ShardState::Degraded, "the worst deal's state is the content's");
         assert_eq!((&first.name[..], first.bytes, first.time), (&b"file 1"[..], 77, 1_000));
         assert_eq!(second.link.deals, [4]);
+    }
+
+    #[test]
+    fn the_link_of_content_with_parity_says_so() {
+        let memo = Memo { parity: station_client_crypto::Parity::new(4, 2), ..memo(1, 0, 1) };
+        let found = assemble(&alice(), &GENESIS, vec![deal(1, memo.seal(&alice(), &GENESIS))]);
+        assert_eq!(found.contents[0].link.parity, memo.parity);
     }
 
     #[test]

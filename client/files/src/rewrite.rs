@@ -12,6 +12,7 @@ use crate::{
     get::read_manifest,
     index::Index,
     manifest::{stored_len, Content, Entry, Manifest, HEADER_BYTES},
+    parity::ParityChoice,
     progress::{Phase, Progress},
     put::{blocking, Journaled, Origin, Plan, Put, PutOptions, Stored},
     remove,
@@ -84,7 +85,7 @@ impl Rest {
     /// Read what there is.
     pub async fn open(&self, context: &Context) -> Result<Opened, FilesError> {
         let client = &context.client;
-        let fetcher = Fetcher::open(client, &self.link.deals).await?;
+        let fetcher = Fetcher::open(client, &self.link).await?;
         let mut manifest = read_manifest(&fetcher, &self.link).await?;
         let before = manifest.entries.len();
         manifest.entries.retain(|entry| !is_at_or_below(&entry.path, &self.path));
@@ -112,6 +113,7 @@ impl Rest {
             chosen,
             fallback: false,
             shard_size: None,
+            parity: self.link.parity.map_or(ParityChoice::Off, ParityChoice::Of),
             wait: true,
         };
         Ok(Opened { fetcher, manifest, options })
@@ -147,7 +149,13 @@ impl Opened {
         let manifest = Manifest::new(name.clone(), entries);
         let bytes = manifest.bytes();
         let folder = !self.manifest.is_single_file();
-        Ok(Plan { draft: Draft::of(manifest, end, None)?, options: self.options.clone(), name, folder, bytes })
+        Ok(Plan {
+            draft: Draft::of(manifest, end, None, self.options.parity)?,
+            options: self.options.clone(),
+            name,
+            folder,
+            bytes,
+        })
     }
 
     /// Where each file that is not empty lies now, in order.

@@ -6,6 +6,7 @@ use crate::{
     get::{open_header, open_manifest},
     layout::pieces,
     manifest::{Manifest, HEADER_BYTES},
+    parity::ParityChoice,
     stage::Stage,
     target::{Decision, Start, Target},
     tree::Source,
@@ -35,7 +36,7 @@ fn keep(path: &Path, class: Option<SizeClass>) -> Kept {
     let stage = Stage::new(dir.path().to_owned());
     let source = Source::walk(path).unwrap();
     let key = ContentKey::random();
-    let draft = Draft::new(&source, class).unwrap();
+    let draft = Draft::new(&source, class, ParityChoice::Off).unwrap();
     let shards = draft.encrypt(&source, stage.clone(), &key, &AtomicU64::new(0)).unwrap();
     let flat = (0..shards.len()).flat_map(|index| fs::read(stage.shard(index)).unwrap()).collect();
     Kept { _dir: dir, flat, classes: shards.iter().map(|(_, class)| *class).collect(), key }

@@ -82,7 +82,7 @@ impl Stage {
     }
 }
 
-fn write_rows(path: &Path, rows: &Rows) -> Result<(), FilesError> {
+pub(crate) fn write_rows(path: &Path, rows: &Rows) -> Result<(), FilesError> {
     fs::write(path, rows.as_bytes()).map_err(FilesError::disk(path))
 }
 

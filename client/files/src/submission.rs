@@ -63,7 +63,7 @@ pub(crate) async fn submit(
     }
     let first = DealId(deals.first().copied().unwrap_or_default());
     let info = client.deal(first).await?.ok_or(FilesError::DealGone(first))?;
-    let link = Link::new(&journal.genesis, deals, journal.key.clone());
+    let link = Link::new(&journal.genesis, deals, journal.key.clone()).with_parity(journal.parity);
     Ok((journal, link, info))
 }
 
@@ -81,6 +81,7 @@ fn memo(journal: &Journal, index: usize) -> Result<Memo, FilesError> {
         added: journal.added,
         name: journal.name.clone(),
         cut: false,
+        parity: journal.parity,
     })
 }
 

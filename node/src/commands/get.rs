@@ -36,9 +36,22 @@ impl GetCmd {
         drop(bars);
         let sources: Vec<_> = got.sources.into_iter().map(Account).collect();
         if global.json {
-            return session::print_json(&json!({ "bytes": got.bytes, "seconds": got.seconds, "sources": sources }));
+            return session::print_json(&json!({
+                "bytes": got.bytes,
+                "seconds": got.seconds,
+                "sources": sources,
+                "reconstructed": got.reconstructed,
+            }));
         }
         println!("{}", got.path.display());
+        if !got.reconstructed.is_empty() {
+            let shards: Vec<_> = got.reconstructed.iter().map(ToString::to_string).collect();
+            eprintln!(
+                "reconstructed from the others of its stripe, since nobody could be read from: shard {}; \
+                 `station repair` gives it new replicas",
+                shards.join(", ")
+            );
+        }
         eprintln!("{} from {} providers in {:.1} s", Size(got.bytes), sources.len(), got.seconds);
         Ok(())
     }

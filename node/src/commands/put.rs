@@ -8,7 +8,7 @@ use super::{
 use crate::{cli::Global, error::UserError};
 use clap::Args;
 use serde_json::json;
-use station_client_files::{self as files, Progress, PutOptions};
+use station_client_files::{self as files, Parity, ParityChoice, Progress, PutOptions};
 use station_client_rpc::types::Plancks;
 use station_porep::SizeClass;
 use station_primitives::{AccountId, Price};
@@ -18,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   station put photos                          three replicas for 30 days at the market's price
   station put thesis.pdf --for 1y --replicas 4 --max-price 0.02
+  station put films --parity 10+4                            four shards in fourteen may be lost for good
   station put diary --replicas 2 --placement 5F3s…,5DAn…    on two friends' machines
 
 An interrupted put of an unchanged path goes on where it was when it is run again. Symbolic links are left out.";
@@ -40,6 +41,9 @@ pub struct PutCmd {
     /// Who keeps it: any, or accounts separated by commas
     #[arg(long, default_value = "any", value_name = "any|ACCOUNT,…", value_parser = parse_placement)]
     placement: Placement,
+    /// Shards of parity behind every K of data: K+M, auto (8+2 from 8 shards on), or none
+    #[arg(long, default_value = "auto", value_name = "K+M|auto|none", value_parser = parse_parity)]
+    parity: ParityChoice,
     /// With accounts in --placement: draw others when these are exhausted
     #[arg(long)]
     fallback: bool,
@@ -73,6 +77,22 @@ fn parse_placement(text: &str) -> Result<Placement, String> {
     Ok(Placement(accounts))
 }
 
+fn parse_parity(text: &str) -> Result<ParityChoice, String> {
+    match text {
+        "auto" => Ok(ParityChoice::Auto),
+        "none" => Ok(ParityChoice::Off),
+        _ => {
+            let numbers =
+                text.split_once('+').and_then(|(k, m)| Some((k.trim().parse().ok()?, m.trim().parse().ok()?)));
+            let parity = numbers.and_then(|(data, parity)| Parity::new(data, parity));
+            let most = Parity::MOST;
+            parity.map(ParityChoice::Of).ok_or_else(|| {
+                format!("'{text}' is no parity: K+M with numbers from 1 to {most}, such as 8+2; or auto, or none")
+            })
+        }
+    }
+}
+
 fn parse_class(text: &str) -> Result<SizeClass, String> {
     SizeClass::from_bytes(units::parse_bytes(text)?)
         .ok_or_else(|| format!("'{text}' is no shard size: a power of two from 64KiB to 1GiB"))
@@ -95,6 +115,7 @@ impl PutCmd {
             chosen: self.placement.0,
             fallback: self.fallback,
             shard_size: self.shard_size,
+            parity: self.parity,
             wait: !self.no_wait,
         };
         let bars = Bars::new();
@@ -110,6 +131,7 @@ impl PutCmd {
                 "deals": stored.deals,
                 "bytes": stored.bytes,
                 "shards": stored.shards,
+                "parity": stored.parity.map(|parity| parity.to_string()),
                 "replicas": stored.replicas,
                 "cost": Plancks(stored.cost),
                 "seconds": stored.seconds,
@@ -117,11 +139,12 @@ impl PutCmd {
         } else {
             let state = if options.wait { "stored and proven" } else { "handed over" };
             eprintln!(
-                "{} {state}: {} replicas of {} shard{}, {} in escrow for {}",
+                "{} {state}: {} replicas of {} shard{}{}, {} in escrow for {}",
                 Size(stored.bytes),
                 stored.replicas,
                 stored.shards,
                 if stored.shards == 1 { "" } else { "s" },
+                stored.parity.map_or(String::new(), |parity| format!(" with parity {parity}")),
                 Tkt(stored.cost),
                 units::blocks_in_words(options.blocks, &timing),
             );
@@ -130,5 +153,20 @@ impl PutCmd {
         // Only now: whoever was killed before the link was printed gets it when the command is run again.
         journal.finish()?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parity_is_read_as_it_is_documented() {
+        assert_eq!(parse_parity("auto"), Ok(ParityChoice::Auto));
+        assert_eq!(parse_parity("none"), Ok(ParityChoice::Off));
+        assert_eq!(parse_parity("8+2"), Ok(Parity::new(8, 2).map_or(ParityChoice::Off, ParityChoice::Of)));
+        for bad in ["", "8", "8+", "+2", "0+2", "8+0", "65+1", "1+65", "8-2", "8+2+1", "-1+2", "a+b"] {
+            assert!(parse_parity(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -30,6 +30,7 @@ impl From<FilesError> for UserError {
             Kind::WrongKey => Self::wrong_key(&error),
             Kind::Funds => Self::funds(&error),
             Kind::TooFewProviders => Self::too_few_providers(&error),
+            Kind::Lost => Self::lost(&error),
             Kind::Network => Self::network(&error),
             Kind::Disk => Self::disk(&error),
         };

@@ -7,7 +7,7 @@ use super::{
 use crate::{cli::Global, error::UserError};
 use clap::Args;
 use serde_json::json;
-use station_client_files::FilesError;
+use station_client_files::{self as files, FilesError};
 use station_client_rpc::{
     client::Client,
     types::{ReplicaStatus, ShardStatus},
@@ -72,15 +72,19 @@ impl StatusCmd {
         }
         let state = deals.iter().map(|deal| deal.state).max_by_key(|state| rank(*state)).unwrap_or(ShardState::Pending);
         let expires = deals.iter().map(|deal| deal.expires).min().unwrap_or_default();
+        let data = files::data_shards(&link, shards.len());
         if global.json {
             let ids: Vec<_> = deals.iter().map(|deal| deal.id).collect();
-            return session::print_json(&json!({ "state": state, "deals": ids, "expires": expires, "shards": shards }));
+            let all: Vec<_> = shards.iter().enumerate().map(|(at, shard)| with_kind(shard, at >= data)).collect();
+            let parity = link.parity.map(|parity| parity.to_string());
+            let status = json!({ "state": state, "deals": ids, "expires": expires, "parity": parity, "shards": all });
+            return session::print_json(&status);
         }
         let tick = client.summary().await?.tick;
         let left = units::blocks_in_words(expires.saturating_sub(tick), &client.timing());
         println!("{}, paid for another {left}", word(&state));
-        for shard in &shards {
-            print_shard(shard);
+        for (at, shard) in shards.iter().enumerate() {
+            print_shard(shard, at >= data);
         }
         Ok(())
     }
@@ -91,12 +95,22 @@ pub fn word(state: &impl serde::Serialize) -> String {
     serde_json::to_value(state).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn print_shard(shard: &ShardStatus) {
+/// A shard as JSON, and whether it is one of parity.
+fn with_kind(shard: &ShardStatus, parity: bool) -> serde_json::Value {
+    let mut value = json!(shard);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("parity".into(), parity.into());
+    }
+    value
+}
+
+fn print_shard(shard: &ShardStatus, parity: bool) {
     let since = shard.repairing_since.map_or(String::new(), |block| format!(", being repaired since block {block}"));
     println!(
-        "\nshard {}  {}  {}: {} of {} replicas live{since}",
+        "\nshard {}  {}{}  {}: {} of {} replicas live{since}",
         shard.id,
         Size(shard.size),
+        if parity { " of parity" } else { "" },
         word(&shard.state),
         shard.live,
         shard.target

@@ -1,6 +1,6 @@
 //! The commands of people who store things.
 
-use super::{extend, get, ls, provider, put, rm, session, status, wallet};
+use super::{extend, get, ls, provider, put, repair, rm, session, status, wallet, watch};
 use crate::{cli::Global, error::UserError};
 use clap::Subcommand;
 use tracing_subscriber::EnvFilter;
@@ -14,6 +14,10 @@ pub enum UserCommand {
     Get(get::GetCmd),
     /// Show where a link's shards are, and how they are
     Status(status::StatusCmd),
+    /// Bring back shards that nobody has any more, from the others
+    Repair(repair::RepairCmd),
+    /// Watch over files, and repair what needs it
+    Watch(watch::WatchCmd),
     /// List what was put
     Ls(ls::LsCmd),
     /// End what a link leads to, and get the rest of its escrow back
@@ -39,6 +43,8 @@ impl UserCommand {
                 Self::Put(cmd) => cmd.run(global).await,
                 Self::Get(cmd) => cmd.run(global).await,
                 Self::Status(cmd) => cmd.run(global).await,
+                Self::Repair(cmd) => cmd.run(global).await,
+                Self::Watch(cmd) => cmd.run(global).await,
                 Self::Ls(cmd) => cmd.run(global).await,
                 Self::Rm(cmd) => cmd.run(global).await,
                 Self::Extend(cmd) => cmd.run(global).await,
