@@ -297,8 +297,11 @@ fn processes_of(dir: &Path) -> Vec<i32> {
         .collect()
 }
 
-/// Whether a process runs; one that has ended and waits for its parent does not.
+/// Whether a process runs; one that has ended and waits for its parent does not. One of whose threads some are left still has
+/// its files locked.
 pub(crate) fn alive(pid: i32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z')))
+    let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z') || threads() > 1)
+    })
 }

@@ -37,11 +37,26 @@ pub fn is_node(pid: u32, node: &Node) -> bool {
 
 /// Whether `pid` is a live process that was started with the node's base path; if so, whether it is its proxy.
 fn names(pid: u32, node: &Node) -> Option<bool> {
-    // A zombie's command line is empty, so there is no need to ask for its state.
+    // A process that ends loses its command line first, and the locks on its files last: until then it is there.
     let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    if command.is_empty() {
+        return ends(pid).then_some(false);
+    }
     let base_path = node.base_path.to_string_lossy();
     let has = |wanted: &[u8]| command.split(|byte| *byte == 0).any(|arg| arg == wanted);
     has(base_path.as_bytes()).then(|| has(proxy::COMMAND.as_bytes()))
+}
+
+/// Whether a process is about to end and still has something open: some thread of it is not a zombie yet.
+fn ends(pid: u32) -> bool {
+    // proc(5): the state comes first behind the name, the flags seventh; linux/sched.h: this flag marks who exits.
+    const EXITING: u64 = 4;
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+    let zombie = fields.next() == Some("Z");
+    let exiting = fields.nth(5).and_then(|flags| flags.parse::<u64>().ok()).is_some_and(|flags| flags & EXITING != 0);
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    exiting && (!zombie || threads > 1)
 }
 
 /// Starts the node's process, detached from this one's terminal and group. Its output is appended to its log.

@@ -129,9 +129,9 @@ fn the_death_of_a_provider_of_twenty_thousand_replicas_is_worked_off_in_bounded_
                 done.push((now, slot));
             }
             for slot in checked {
-                use pallet_station_replication::weights::CountedWeight;
-                let weight = CountedWeight::<Runtime>::prove_seal()
-                    .saturating_add(CountedWeight::<Runtime>::authorize_prove_seal());
+                use pallet_station_replication::weights::MeasuredWeight;
+                let weight = MeasuredWeight::<Runtime>::prove_seal()
+                    .saturating_add(MeasuredWeight::<Runtime>::authorize_prove_seal());
                 System::register_extra_weight_unchecked(weight, DispatchClass::Operational);
                 pass_seal_check(slot, &mut never);
             }
