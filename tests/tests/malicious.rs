@@ -360,7 +360,7 @@ fn one_operator_never_holds_two_replicas_of_a_shard_and_a_provider_under_attack_
     let before = collateral(&net);
 
     let path = work.path().join("file");
-    fs::write(&path, files::noise(23, 11_500_000)).unwrap();
+    fs::write(&path, files::noise(23, 12_400_000)).unwrap();
     let alice = User::with_key(&net, "//Alice");
     let story = Story::of_deal(&net, 0);
     let (link, deal) = put_many_shards(&alice, &path, "1MiB");
