@@ -286,6 +286,7 @@ fn three_of_six_providers_lost_at_once_take_nothing_from_a_file_with_parity() {
     // Three that hold every replica of a shard, and of no more than parity makes good.
     let gone = |three: &BTreeSet<String>| shards.iter().filter(|held| *held == three).count();
     let three = shards.iter().find(|three| gone(three) <= 2).expect("no three providers hold three shards alone");
+    let all_parity = shards[..4].iter().all(|held| held != three);
     let names: Vec<_> = three.iter().map(|account| net.provider(account).name).collect();
     for name in &names {
         net.turn("kill", name);
@@ -293,7 +294,8 @@ fn three_of_six_providers_lost_at_once_take_nothing_from_a_file_with_parity() {
 
     // At once: the other three have enough.
     let bob = User::without_key(&net);
-    bob.get(&link, &work.path().join("copy"));
+    let got = bob.get(&link, &work.path().join("copy"));
+    assert!(!got["reconstructed"].as_array().unwrap().is_empty() || all_parity, "{got}");
     assert!(fs::read(work.path().join("copy")).unwrap() == fs::read(&path).unwrap());
 
     // The chain repairs the shards of which a replica is left; what has none is computed anew from parity.
@@ -312,16 +314,121 @@ fn three_of_six_providers_lost_at_once_take_nothing_from_a_file_with_parity() {
         let outcome = alice.finish(repair);
         assert!(matches!(outcome.code, Some(0 | 5 | 6)), "{outcome}");
         let status = alice.status(&link);
-        if status["state"] == "healthy" {
+        // A miss counts against a replica some blocks before the state says so.
+        let whole = status["shards"].as_array().unwrap().iter().all(|shard| shard["live"] == shard["target"]);
+        if status["state"] == "healthy" && whole {
             Ok(status)
         } else {
             thread::sleep(Duration::from_secs(3));
             Err(status.to_string())
         }
     });
+    let done = bob.ok(&["repair", &link]);
+    assert_eq!((&done["state"], &done["open"], &done["lost"]), (&json!("healthy"), &json!([]), &Value::Null), "{done}");
     for shard in healthy["shards"].as_array().unwrap() {
         assert!(holders(shard).is_disjoint(three), "held by one that is dead: {shard}");
     }
     bob.get(&link, &work.path().join("again"));
     assert!(fs::read(work.path().join("again")).unwrap() == fs::read(&path).unwrap());
+}
+
+/// The shards that are gone for good when these three providers are: in stripes of 3+1, more of a stripe than its parity makes good.
+fn gone(shards: &[BTreeSet<String>], three: &BTreeSet<String>, data: usize) -> BTreeSet<usize> {
+    let stripes = data / 3;
+    let stripe = |shard: usize| if shard < data { shard % stripes } else { shard - data };
+    let lost: Vec<_> = (0..shards.len()).filter(|shard| shards[*shard] == *three).collect();
+    let beyond = |shard: &usize| lost.iter().filter(|other| stripe(**other) == stripe(*shard)).count() > 1;
+    lost.iter().copied().filter(|shard| *shard < data && beyond(shard)).collect()
+}
+
+#[test]
+fn what_is_lost_beyond_parity_is_said_plainly_and_nothing_false_is_written() {
+    let net = Net::with(1, 4);
+    let work = tempdir().unwrap();
+    let folder = work.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    // Twelve shards of 64 KiB, with a file in each or across two, and the list of them in the last.
+    for n in 0..12 {
+        fs::write(folder.join(format!("file-{n:02}")), files::noise(20 + n, 62_000)).unwrap();
+    }
+    let alice = User::with_key(&net, "//Alice");
+    let accounts: BTreeSet<String> =
+        net.nodes().into_iter().filter(|node| node.store.is_some()).map(|node| node.account).collect();
+    let holders = |shard: &Value| -> BTreeSet<String> {
+        let replicas = shard["replicas"].as_array().unwrap();
+        replicas.iter().map(|r| r["provider"].as_str().unwrap().to_owned()).collect()
+    };
+    // Placement is drawn: put until three of the four providers hold too much of a stripe, and not the first and last shard.
+    let mut found = None;
+    for _ in 0..5 {
+        let put = ["put", folder.to_str().unwrap(), "--for", "1d", "--parity", "3+1", "--shard-size", "64KiB"];
+        let put = alice.ok(&put);
+        assert_eq!((&put["parity"], &put["shards"]), (&json!("3+1"), &json!(16)), "{put}");
+        let link = put["link"].as_str().unwrap().to_owned();
+        let status = alice.status(&link);
+        let all = status["shards"].as_array().unwrap();
+        assert_eq!(all.iter().filter(|shard| shard["parity"] == true).count(), 4, "{status}");
+        let shards: Vec<_> = all.iter().map(holders).collect();
+        let fits = |three: &BTreeSet<String>| {
+            let gone = gone(&shards, three, 12);
+            !gone.is_empty() && !gone.contains(&0) && !gone.contains(&11)
+        };
+        let without = |one: &String| accounts.iter().filter(|other| *other != one).cloned().collect::<BTreeSet<_>>();
+        if let Some(three) = accounts.iter().map(without).find(fits) {
+            found = Some((link, gone(&shards, &three, 12), three));
+            break;
+        }
+    }
+    let (link, gone, three) = found.expect("five puts, and no three providers that hold too much of a stripe");
+    for account in &three {
+        net.turn("kill", &net.provider(account).name);
+    }
+
+    // As long as they may come back, nothing is called lost.
+    let bob = User::without_key(&net);
+    let copy = work.path().join("copy");
+    let away = bob.fails(&["get", &link, "-o", copy.to_str().unwrap()]);
+    assert_eq!((away.exit, away.code.as_str()), (6, "network"), "{}", away.message);
+
+    let lost = |shard: &Value| shard["state"] == "lost";
+    let status = wait::until("the shards to be lost", 2 * MISS_SECONDS + 60, || {
+        let status = alice.status(&link);
+        let all = status["shards"].as_array().unwrap().clone();
+        if gone.iter().all(|shard| lost(&all[*shard])) {
+            Ok(status)
+        } else {
+            Err(status["state"].to_string())
+        }
+    });
+    assert_eq!(status["state"], "lost");
+    let failed = bob.fails(&["get", &link, "-o", copy.to_str().unwrap()]);
+    assert_eq!((failed.exit, failed.code.as_str()), (5, "lost"), "{}", failed.message);
+    for shard in &gone {
+        let shard = &status["shards"][*shard];
+        assert!(
+            failed.message.contains(shard["id"].as_str().unwrap()),
+            "{} is not named: {}",
+            shard["id"],
+            failed.message
+        );
+        assert!(plancks(&shard["compensated"]) > 0, "nothing was paid for {shard}");
+    }
+    for part in ["file-", "(62000 bytes)", "compensated with"] {
+        assert!(failed.message.contains(part), "no {part} in: {}", failed.message);
+    }
+    assert!(!failed.message.contains("compensated with 0 TKT"), "{}", failed.message);
+    assert!(!copy.exists(), "something was written that is not whole");
+
+    // Repair and watch say the same, and say it at once.
+    for args in [vec!["repair", &link], vec!["watch", &link, "--once"]] {
+        let mut command = bob.command(&args);
+        command.arg("--json");
+        let outcome = bob.finish(command);
+        assert_eq!(outcome.code, Some(5), "{outcome}");
+        let value: Value = serde_json::from_str(outcome.stdout.lines().next().unwrap_or_default())
+            .unwrap_or_else(|error| panic!("{error}: {outcome}"));
+        let shards: Vec<_> = gone.iter().map(|shard| status["shards"][*shard]["id"].clone()).collect();
+        assert_eq!(value["lost"]["shards"], json!(shards), "{outcome}");
+        assert!(plancks(&value["lost"]["compensated"]) > 0, "{outcome}");
+    }
 }

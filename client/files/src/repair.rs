@@ -86,8 +86,13 @@ impl Health {
     }
 }
 
+/// By its replicas, not by its state alone: a miss counts against a replica some blocks before the shard's state says so.
 fn is_open(shard: &ShardInfo) -> bool {
-    !matches!(shard.state, ShardState::Healthy | ShardState::Pending)
+    match shard.state {
+        ShardState::Pending => false,
+        ShardState::Healthy => shard.live < shard.target,
+        ShardState::Degraded | ShardState::BelowMinimum | ShardState::Lost => true,
+    }
 }
 
 /// What a repair did.
