@@ -40,7 +40,7 @@ const MAX_TEXT: u64 = 4_096;
 #[command(after_help = EXAMPLES)]
 pub struct RestoreCmd {
     /// A file with the words; otherwise they are asked for, or read from stdin
-    #[arg(long, alias = "phrase-file", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     words_file: Option<PathBuf>,
     /// A recovery share instead of the words; give as many as are needed. Other users of this machine may see the command
     /// line: a file is safer
