@@ -68,6 +68,7 @@ impl Code {
             Self::WrongKey => "check passphrase, words or link; nothing was changed",
             Self::Funds => "`station wallet balance` shows the account and what it has",
             Self::TooFewProviders => "`station provider list` shows who there is",
+            Self::Lost => "`station status LINK` shows each shard; a holder that comes back brings its shards back",
             Self::Network => "run the same command again, or ask another node with --rpc",
             Self::Disk => "check that the place exists, that it may be written to, and that the disk has room",
         }
