@@ -32,6 +32,8 @@ const MISS_SECONDS: u64 = 60 + 20 + 40;
 /// The grace, draws, fetching, sealing, the commitment and its check, three times: a candidate may be a bad one.
 const REPAIR_SECONDS: u64 = 15 + 3 * (60 + 40);
 
+/// Until a node that was started has compared its settings with its registration, and a block holds what came of it.
+const SETTLES: Duration = Duration::from_secs(6);
 /// How long a provider is attacked: longer than a period, so that each replica is audited meanwhile.
 const ATTACK: Duration = Duration::from_secs(80);
 /// How many attackers there are of each kind, and how many requests each has under way.
@@ -127,14 +129,23 @@ fn altered_pieces_and_refused_service_are_passed_over_named_and_not_paid() {
     let before = holders(&shard(&net, &shard_id));
     let [alters, refuses, slow, dies] = &before[..] else { panic!("four holders: {before:?}") };
     let name = |account: &str| net.provider(account).name;
-    // Serving repairs is to cost something.
-    for account in [alters, refuses, slow] {
-        owner(&net, account).ok(&["provider", "update", "--retrieval-price", "0.01"]);
-    }
     misbehave(&net, &name(alters), "altered-pieces");
     misbehave(&net, &name(refuses), "refuse-service");
     // An honest one, and not fast: the others are asked again and again meanwhile.
     misbehave(&net, &name(slow), "slow-service");
+    // Serving repairs is to cost something. A node that starts says what its own settings are, once: then it is to stay.
+    for account in [alters, refuses, slow] {
+        wait::until(&format!("the price of {account} to stay"), 60, || {
+            owner(&net, account).ok(&["provider", "update", "--retrieval-price", "0.01"]);
+            thread::sleep(SETTLES);
+            let now = provider(&net, account);
+            if plancks(&now["retrieval_price"]) > 0 {
+                Ok(())
+            } else {
+                Err(now)
+            }
+        });
+    }
     let collateral_before = collateral(&net);
     let unearned_before: Vec<_> = before.iter().map(|account| beside_proofs(&net, account)).collect();
 
