@@ -38,6 +38,14 @@ const ROUNDS: u32 = 4;
 const PAUSE: Duration = Duration::from_secs(1);
 /// A holder that failed is tried after those that did not, for so long.
 const PENALTY: Duration = Duration::from_secs(20);
+/// A holder is left for another when a piece takes so many times what it takes the other: both had the same line of ours.
+const TOO_SLOW: f64 = 4.0;
+/// And not before this time: short waits are chance.
+const LEAST_WAIT: Duration = Duration::from_secs(2);
+/// When another holder was not asked yet: a piece comes in this time over 1 Mbit/s.
+const UNTRIED_WAIT: Duration = Duration::from_secs(8);
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Pieces that are rebuilt at once: each takes a piece of every other shard of its stripe.
 const REBUILDS: usize = 2;
@@ -68,6 +76,21 @@ struct Standing {
     /// Milliseconds a piece took lately; zero before the first, so that everybody is tried.
     pace: f64,
     failed: Option<Instant>,
+}
+
+impl Standing {
+    /// Whether a piece would long have come from it that somebody else has been asked for since `elapsed`.
+    fn would_be_done(&self, elapsed: Duration) -> bool {
+        if self.failed.is_some() {
+            return false;
+        }
+        // Nothing is known of it: after a while it is worth a try.
+        if self.pace == 0.0 {
+            return self.under_way == 0 && elapsed >= UNTRIED_WAIT;
+        }
+        let waits = f64::from(self.under_way + 1) * self.pace;
+        elapsed >= LEAST_WAIT && elapsed.as_secs_f64() * 1_000.0 > TOO_SLOW * waits
+    }
 }
 
 /// A shard and a piece of it, and the piece's bytes.
@@ -319,10 +342,18 @@ impl Fetcher {
     async fn fetch_from(&self, shard: &Shard, index: u32, holder: &Holder) -> Result<Vec<u8>, String> {
         let begun = Instant::now();
         self.standing(&holder.account, |standing| standing.under_way += 1);
-        let answer = self.peer.fetch_piece(&holder.address, shard.id, index).await;
+        let answer = tokio::select! {
+            answer = self.peer.fetch_piece(&holder.address, shard.id, index) => Some(answer),
+            () = self.outrun(shard, holder, begun) => None,
+        };
+        let outrun = answer.is_none();
+        let answer = answer.map_or_else(
+            || Err("it takes longer than another holder would".to_owned()),
+            |answer| answer.map_err(|error| error.to_string()),
+        );
         let (class, comm_d) = (shard.class, shard.comm_d);
         let checked = match answer {
-            Err(error) => Err((error.to_string(), false)),
+            Err(error) => Err((error, false)),
             // A MiB takes milliseconds to hash: not on the thread that moves bytes.
             Ok(got) => tokio::task::spawn_blocking(move || {
                 match piece::verify(&comm_d, class, index, &got.data, &got.siblings) {
@@ -341,6 +372,8 @@ impl Fetcher {
                     standing.failed = None;
                     standing.pace = if standing.pace == 0.0 { took } else { standing.pace * 0.8 + took * 0.2 };
                 }
+                // Slow is no failure: it may be the reader's own line.
+                Err(_) if outrun => standing.pace = standing.pace.max(took),
                 Err(_) => standing.failed = Some(Instant::now()),
             }
         });
@@ -356,6 +389,23 @@ impl Fetcher {
                     book.liars.insert(holder.account.clone());
                 }
                 Err(why)
+            }
+        }
+    }
+
+    /// Completes when another holder of the shard would have been done long ago, as far as is known of it. Once all are
+    /// known to be slow, as over a slow line of the reader's own, it never does: asking twice would make it slower still.
+    async fn outrun(&self, shard: &Shard, holder: &Holder, begun: Instant) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let elapsed = begun.elapsed();
+            let book = self.book();
+            let faster = |other: &Holder| {
+                let standing = book.standing.get(&other.account).copied().unwrap_or_default();
+                other.active && !book.liars.contains(&other.account) && standing.would_be_done(elapsed)
+            };
+            if shard.holders.iter().any(|other| other.account != holder.account && faster(other)) {
+                return;
             }
         }
     }
@@ -459,4 +509,29 @@ async fn load(client: &Client, id: ShardId, addresses: &Addresses) -> Result<Sha
         }
     }
     Ok(Shard { id, class, comm_d: info.comm_d, holders })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_left_for_one_that_is_known_to_be_faster_and_not_when_all_are_slow() {
+        let standing = |pace: f64, under_way| Standing { pace, under_way, failed: None };
+        let seconds = Duration::from_secs;
+        // A piece in 50 ms elsewhere: two seconds are enough to see it; sooner is chance.
+        assert!(standing(50.0, 1).would_be_done(seconds(2)));
+        assert!(!standing(50.0, 1).would_be_done(Duration::from_millis(1_900)));
+        // Busy with many pieces, it would take as long.
+        assert!(!standing(50.0, 20).would_be_done(seconds(2)));
+        // All take eight seconds, as over a slow line of the reader's own.
+        assert!(!standing(8_000.0, 0).would_be_done(seconds(16)));
+        // Nobody else was asked yet.
+        assert!(standing(0.0, 0).would_be_done(UNTRIED_WAIT));
+        assert!(!standing(0.0, 0).would_be_done(seconds(5)));
+        assert!(!standing(0.0, 1).would_be_done(seconds(60)));
+        // Who failed is no reason to leave anybody.
+        let failed = Standing { failed: Some(Instant::now()), ..standing(50.0, 0) };
+        assert!(!failed.would_be_done(seconds(60)));
+    }
 }
