@@ -208,8 +208,11 @@ impl Repair<'_> {
                     self.feed(index, shard).await?;
                 }
             }
-            let open = (0..health.shards.len()).filter(|index| is_open(&health.shards[*index]));
-            let over = open.clone().all(|index| self.is_hopeless(&health, index));
+            let mut open = (0..health.shards.len()).filter(|index| is_open(&health.shards[*index]));
+            // What is lost is told at once: the network does the rest by itself.
+            let settled =
+                |index| self.is_hopeless(&health, index) || health.loss.is_some() && health.shards[index].live > 0;
+            let over = open.all(settled);
             if over || !wait {
                 return Ok(health);
             }
