@@ -47,7 +47,7 @@ const ATTACKERS: [(usize, (Vice, Line, u64)); 5] = [
 ];
 /// What the attacked provider may hold in memory beyond what it did: answers that nobody takes, twice (before and after they are
 /// encoded), requests in their middle, and what connections cost.
-const MEMORY: u64 = 384 << 20;
+const MEMORY: u64 = 320 << 20;
 /// The longest that an honest request may take while all this goes on.
 const PATIENCE: Duration = Duration::from_secs(20);
 
