@@ -134,6 +134,7 @@ impl Net {
             .env("STATION_HOME", self.path.join("home"))
             .env_remove("STATION_RPC")
             .env_remove("STATION_FAILPOINT")
+            .env_remove("STATION_MISBEHAVE")
             .envs(envs.iter().copied())
             .stdin(Stdio::null());
         command.output().expect("the binary was found; qed")

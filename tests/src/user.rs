@@ -92,6 +92,7 @@ impl User {
             .env("STATION_RPC", &self.rpc)
             .env_remove("STATION_PASSPHRASE_FILE")
             .env_remove("STATION_FAILPOINT")
+            .env_remove("STATION_MISBEHAVE")
             .stdin(Stdio::null());
         if let Some(key) = &self.key {
             command.args(["--key", key]);
