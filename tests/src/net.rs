@@ -2,6 +2,7 @@
 
 use crate::{rpc, station, user::text, wait};
 use nix::{
+    errno::Errno,
     fcntl::{Flock, FlockArg},
     sys::signal::{kill, Signal},
     unistd::Pid,
@@ -13,10 +14,19 @@ use std::{
     io::{Read, Seek, Write},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Mutex, PoisonError,
+    },
 };
 use tempfile::TempDir;
 
+/// Networks that run at once: three wait for their blocks as well as one does, and two cores are enough for them.
+const NETWORKS: u32 = 3;
+/// The longest wait for a turn: what all other tests together take.
+const TURN_SECONDS: u64 = 5_400;
+/// Starting is what takes most of a processor, and free ports are free for one network only.
+static STARTING: Mutex<()> = Mutex::new(());
 /// Lines of each log shown when a test fails.
 const LOG_TAIL: usize = 25;
 
@@ -80,8 +90,10 @@ impl Net {
         let mut net = Self { dir: Some(dir), path, rpc: String::new(), turn, kept: AtomicBool::new(false) };
         let (validators, providers) = (validators.to_string(), providers.to_string());
         let args = ["up", "--validators", &validators, "--providers", &providers, "--detach"];
+        let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let up = net.localnet(&[&args[..], options].concat(), &[]);
         assert!(up.status.success(), "localnet up: {}", String::from_utf8_lossy(&up.stderr));
+        drop(starting);
         net.rpc = net.json()["rpc"].as_str().expect("localnet.json names rpc").to_owned();
         net
     }
@@ -253,18 +265,11 @@ fn nodes(json: &Value) -> Vec<Node> {
         .unwrap_or_default()
 }
 
-/// Wait until no other test runs a network, and take away one that a dead test process left behind.
+/// Wait until fewer than [`NETWORKS`] others run, whichever process they belong to, and take away one that a dead test process left
+/// behind.
 fn take_turn() -> Flock<File> {
-    let path = env::temp_dir().join("station-tests.lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&path)
-        .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut turn =
-        Flock::lock(file, FlockArg::LockExclusive).unwrap_or_else(|(_, e)| panic!("{}: {e}", path.display()));
+        wait::until("a turn to run a network", TURN_SECONDS, || (0..NETWORKS).find_map(try_turn).ok_or("others run"));
     let mut left = String::new();
     turn.read_to_string(&mut left).expect("a lock file; qed");
     turn.rewind().expect("a lock file; qed");
@@ -276,6 +281,22 @@ fn take_turn() -> Flock<File> {
         }
     }
     turn
+}
+
+fn try_turn(number: u32) -> Option<Flock<File>> {
+    let path = env::temp_dir().join(format!("station-tests-{number}.lock"));
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(turn) => Some(turn),
+        Err((_, Errno::EWOULDBLOCK)) => None,
+        Err((_, e)) => panic!("{}: {e}", path.display()),
+    }
 }
 
 /// SIGKILL for whatever still names the folder.
@@ -302,7 +323,6 @@ fn processes_of(dir: &Path) -> Vec<i32> {
 /// its files locked.
 pub(crate) fn alive(pid: i32) -> bool {
     let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z') || threads() > 1)
-    })
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z') || threads() > 1))
 }

@@ -1,40 +1,52 @@
-//! Weights of the pallet `replication`.
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Weights of `pallet_station_replication`. Written by `scripts/weights` from the benchmarks on 2026-11-21: do not edit, run it again.
 //!
-//! HOW THESE WERE OBTAINED: by counting, not by the benchmark tool. Storage accesses are counted in the code, at their
-//! worst, and priced with `RocksDbWeight` (25 µs a read, 100 µs a write). Hashing is counted in blake2b compressions, priced
-//! at 2 µs each: about four times what the compiled Wasm takes on the development machine. A signature check counts as
-//! 150 µs. `benchmarking.rs` has a benchmark for every one of them; once the tool has run, its output replaces this file.
+//! Times are those of the Wasm executor with the database in memory, 20 runs at each of 20 values of
+//! each component; storage accesses are counted, and priced by `DbWeight`. Proof size is not metered, and is zero.
+//!
+//! Machine: 2 cores of AMD EPYC, 24 GiB, Linux 6.18.44-fc-v595, rustc 1.95.0.
+//!
+//! Sources: 5f1c402ff87c6c475f1659c0a0ae39df828e7910d1c59b4ee57e1b63f66e609c
 
 use core::marker::PhantomData;
 use frame_support::{
     traits::Get,
-    weights::{constants::WEIGHT_REF_TIME_PER_MICROS, Weight},
+    weights::{constants::RocksDbWeight, Weight},
 };
 
 /// Weights that the pallet needs.
 pub trait WeightInfo {
-    /// [`crate::Call::commit`] of a repair that `s` sources served.
+    /// The dearest: that of a repair, whose holder is late and dismissed, and whose sources are paid.
+    ///
+    /// `s` is from 0 to 15.
     fn commit(s: u32) -> Weight;
-    /// Authorizing it.
+    /// Authorizing [`crate::Call::commit`].
     fn authorize_commit() -> Weight;
-    /// [`crate::Call::prove_seal`].
+    /// The dearest: that of a repair, which fails and is ordered anew, in a shard that is below its minimum.
     fn prove_seal() -> Weight;
-    /// Authorizing it.
+    /// Authorizing [`crate::Call::prove_seal`].
     fn authorize_prove_seal() -> Weight;
-    /// [`crate::Call::prove`] with `n` answers.
+    /// [`crate::Call::prove`].
+    ///
+    /// `n` is from 1 to 32.
     fn prove(n: u32) -> Weight;
-    /// Authorizing it.
+    /// Authorizing [`crate::Call::prove`].
+    ///
+    /// `n` is from 1 to 32.
     fn authorize_prove(n: u32) -> Weight;
-    /// What an audit that also recomputes a label costs to verify, beyond [`Self::prove`].
-    fn verify_recomputed() -> Weight;
     /// [`crate::Call::report_fault`].
     fn report_fault() -> Weight;
-    /// Authorizing it.
+    /// Authorizing [`crate::Call::report_fault`].
     fn authorize_report_fault() -> Weight;
-    /// [`crate::Call::name_sources`] with `s` sources.
+    /// [`crate::Call::name_sources`].
+    ///
+    /// `s` is from 1 to 15.
     fn name_sources(s: u32) -> Weight;
-    /// Authorizing it.
+    /// Authorizing [`crate::Call::name_sources`].
     fn authorize_name_sources() -> Weight;
+    /// What an audit that also recomputes a label costs to verify; [`WeightInfo::prove`] counts those that do not.
+    fn verify_recomputed() -> Weight;
     /// `on_initialize` without draws and sweeps.
     fn begin_block() -> Weight;
     /// `on_finalize`.
@@ -43,159 +55,413 @@ pub trait WeightInfo {
     fn draw() -> Weight;
     /// One draw for an order.
     fn draw_repair() -> Weight;
-    /// One miss, slash or late commitment.
+    /// One miss, slash, late commitment or order that wakes; the dearest is a slash that opens an order.
     fn sweep_fault() -> Weight;
+    /// One replica of a provider that goes: one that gives up a replica at once is slashed, and an order is opened.
+    fn sweep_departure() -> Weight;
     /// One slot of a deal that ends.
     fn sweep_end() -> Weight;
-    /// One replica of a provider that goes.
-    fn sweep_departure() -> Weight;
 }
 
-const SIGNATURE_MICROS: u64 = 150;
-const COMPRESSION_MICROS: u64 = 2;
-/// Compressions of a seal check at 1 GiB: 120 labels opened under a depth of 24 with few nodes shared, 8 under comm_d, and
-/// 8 labels of 15 compressions each.
-const SEAL_COMPRESSIONS: u64 = 120 * 25 + 8 * 25 + 8 * 15;
-/// Compressions of an audit with a seal check at 1 GiB: 19 labels, one under comm_d, one label recomputed.
-const AUDIT_COMPRESSIONS: u64 = 19 * 25 + 25 + 15;
-/// Compressions of hashing a seal proof of 10 KB, and of an audit of 5 KB.
-const SEAL_BYTES_COMPRESSIONS: u64 = 80;
-const AUDIT_BYTES_COMPRESSIONS: u64 = 40;
-
-const fn micros(micros: u64) -> Weight {
-    Weight::from_parts(micros.saturating_mul(WEIGHT_REF_TIME_PER_MICROS), 0)
-}
-
-const fn compressions(count: u64) -> Weight {
-    micros(count.saturating_mul(COMPRESSION_MICROS))
-}
-
-/// The counted weights, with the runtime's database.
+/// The measured weights, with the runtime's database.
 pub struct MeasuredWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
     fn commit(s: u32) -> Weight {
-        // replica, deal, buckets tried, clock, accounts, providers, shard record, health, the order and the holder dismissed;
-        // for each source its record and account.
-        T::DbWeight::get()
-            .reads_writes(45, 30)
-            .saturating_add(T::DbWeight::get().reads_writes(3, 2).saturating_mul(u64::from(s)))
+        // Storage: `Replication::Replicas` (r:1 w:1)
+        // Storage: `Replication::Orders` (r:1 w:1)
+        // Storage: `Deals::Deals` (r:1 w:0)
+        // Storage: `Deals::Shards` (r:1 w:0)
+        // Storage: `Replication::CurrentTick` (r:1 w:0)
+        // Storage: `Replication::Buckets` (r:2 w:2)
+        // Storage: `Replication::ShardRecords` (r:1 w:1)
+        // Storage: `Providers::Providers` (r:17 w:2)
+        // Storage: `Replication::LateBuckets` (r:1 w:1)
+        // Storage: `Providers::Seized` (r:1 w:1)
+        // Storage: `Providers::Totals` (r:1 w:1)
+        // Storage: `Balances::Holds` (r:1 w:1)
+        // Storage: `System::Account` (r:2 w:2)
+        // Storage: `Providers::Clock` (r:1 w:0)
+        // Storage: `Replication::OpenOrders` (r:1 w:1)
+        // Storage: `Replication::ByProvider` (r:0 w:1)
+        // The fastest run took 206_787 ns.
+        Weight::from_parts(210_517_384, 0)
+            // Standard error: 32_894.
+            .saturating_add(Weight::from_parts(5_954_803, 0).saturating_mul(s.into()))
+            .saturating_add(T::DbWeight::get().reads(19))
+            .saturating_add(T::DbWeight::get().reads(1_u64.saturating_mul(s.into())))
+            .saturating_add(T::DbWeight::get().writes(15))
     }
     fn authorize_commit() -> Weight {
-        micros(SIGNATURE_MICROS).saturating_add(T::DbWeight::get().reads(4))
+        // Storage: `Replication::Replicas` (r:1 w:0)
+        // Storage: `Replication::Orders` (r:1 w:0)
+        // Storage: `Deals::Deals` (r:1 w:0)
+        // Storage: `Deals::Shards` (r:1 w:0)
+        // Storage: `System::BlockHash` (r:1 w:0)
+        // The fastest run took 37_876 ns.
+        Weight::from_parts(41_832_000, 0).saturating_add(T::DbWeight::get().reads(5))
     }
     fn prove_seal() -> Weight {
-        // A failed one slashes and queues a draw: the dearer way out.
-        compressions(SEAL_COMPRESSIONS).saturating_add(T::DbWeight::get().reads_writes(40, 25))
+        // Storage: `Replication::Replicas` (r:5 w:1)
+        // Storage: `Replication::OpenTicks` (r:1 w:0)
+        // Storage: `Replication::CurrentTick` (r:1 w:0)
+        // Storage: `Deals::Shards` (r:1 w:1)
+        // Storage: `System::BlockHash` (r:1 w:0)
+        // Storage: `Replication::Buckets` (r:1 w:1)
+        // Storage: `Replication::LateBuckets` (r:1 w:1)
+        // Storage: `Replication::ShardRecords` (r:1 w:1)
+        // Storage: `Deals::Deals` (r:1 w:0)
+        // Storage: `Replication::Health` (r:1 w:1)
+        // Storage: `Replication::Orders` (r:5 w:5)
+        // Storage: `Replication::RepairBeacons` (r:1 w:1)
+        // Storage: `Replication::QueueEnds` (r:1 w:1)
+        // Storage: `Replication::OpenOrders` (r:1 w:1)
+        // Storage: `Providers::Providers` (r:1 w:1)
+        // Storage: `Balances::Holds` (r:1 w:1)
+        // Storage: `System::Account` (r:1 w:1)
+        // Storage: `Providers::Seized` (r:1 w:1)
+        // Storage: `Providers::Totals` (r:1 w:1)
+        // Storage: `Replication::Queue` (r:0 w:5)
+        // Storage: `Replication::ByProvider` (r:0 w:1)
+        // The fastest run took 2_519_340 ns.
+        Weight::from_parts(2_584_237_000, 0)
+            .saturating_add(T::DbWeight::get().reads(27))
+            .saturating_add(T::DbWeight::get().writes(25))
     }
     fn authorize_prove_seal() -> Weight {
-        micros(SIGNATURE_MICROS)
-            .saturating_add(compressions(SEAL_BYTES_COMPRESSIONS))
-            .saturating_add(T::DbWeight::get().reads(5))
+        // Storage: `Replication::Replicas` (r:1 w:0)
+        // Storage: `Replication::OpenTicks` (r:1 w:0)
+        // Storage: `Replication::CurrentTick` (r:1 w:0)
+        // Storage: `System::BlockHash` (r:1 w:0)
+        // The fastest run took 154_599 ns.
+        Weight::from_parts(164_143_000, 0).saturating_add(T::DbWeight::get().reads(4))
     }
     fn prove(n: u32) -> Weight {
-        // Of one answer: replica, shard, deal, challenge, two buckets and those tried, three accounts, totals, provider.
-        let each = compressions(AUDIT_COMPRESSIONS).saturating_add(T::DbWeight::get().reads_writes(20, 10));
-        each.saturating_mul(u64::from(n)).saturating_add(T::DbWeight::get().reads_writes(3, 1))
+        // Storage: `Replication::Replicas` (r:32 w:32)
+        // Storage: `Replication::OpenTicks` (r:1 w:0)
+        // Storage: `Replication::CurrentTick` (r:1 w:0)
+        // Storage: `Deals::Shards` (r:32 w:0)
+        // Storage: `System::BlockHash` (r:1 w:0)
+        // Storage: `Replication::Buckets` (r:2 w:2)
+        // Storage: `Replication::LateBuckets` (r:1 w:1)
+        // Storage: `Deals::Deals` (r:1 w:1)
+        // Storage: `Providers::Clock` (r:1 w:0)
+        // Storage: `Balances::Holds` (r:1 w:1)
+        // Storage: `Deals::Totals` (r:1 w:1)
+        // Storage: `Providers::Providers` (r:1 w:1)
+        // The fastest run took 202_321 ns.
+        Weight::from_parts(35_083_036, 0)
+            // Standard error: 158_889.
+            .saturating_add(Weight::from_parts(160_825_341, 0).saturating_mul(n.into()))
+            .saturating_add(T::DbWeight::get().reads(11))
+            .saturating_add(T::DbWeight::get().reads(2_u64.saturating_mul(n.into())))
+            .saturating_add(T::DbWeight::get().writes(7))
+            .saturating_add(T::DbWeight::get().writes(1_u64.saturating_mul(n.into())))
     }
     fn authorize_prove(n: u32) -> Weight {
-        let each = compressions(AUDIT_BYTES_COMPRESSIONS).saturating_add(T::DbWeight::get().reads(3));
-        micros(SIGNATURE_MICROS).saturating_add(each.saturating_mul(u64::from(n)))
-    }
-    fn verify_recomputed() -> Weight {
-        compressions(AUDIT_COMPRESSIONS)
+        // Storage: `Replication::Replicas` (r:32 w:0)
+        // Storage: `Replication::OpenTicks` (r:1 w:0)
+        // Storage: `Replication::CurrentTick` (r:1 w:0)
+        // Storage: `System::BlockHash` (r:1 w:0)
+        // The fastest run took 63_464 ns.
+        Weight::from_parts(36_133_004, 0)
+            // Standard error: 75_825.
+            .saturating_add(Weight::from_parts(16_587_739, 0).saturating_mul(n.into()))
+            .saturating_add(T::DbWeight::get().reads(3))
+            .saturating_add(T::DbWeight::get().reads(1_u64.saturating_mul(n.into())))
     }
     fn report_fault() -> Weight {
-        T::DbWeight::get().reads_writes(40, 25)
+        // Storage: `Replication::Replicas` (r:4 w:1)
+        // Storage: `Replication::OpenTicks` (r:1 w:0)
+        // Storage: `Deals::Shards` (r:1 w:1)
+        // Storage: `Providers::Providers` (r:1 w:1)
+        // Storage: `Providers::Totals` (r:1 w:1)
+        // Storage: `Replication::ShardRecords` (r:1 w:1)
+        // Storage: `Deals::Deals` (r:1 w:0)
+        // Storage: `Replication::LiveReplicas` (r:1 w:1)
+        // Storage: `Replication::Health` (r:1 w:1)
+        // Storage: `Replication::Orders` (r:4 w:4)
+        // Storage: `Replication::RepairBeacons` (r:1 w:1)
+        // Storage: `Replication::QueueEnds` (r:1 w:1)
+        // Storage: `Replication::OpenOrders` (r:1 w:1)
+        // Storage: `Balances::Holds` (r:1 w:1)
+        // Storage: `System::Account` (r:1 w:1)
+        // Storage: `Providers::Seized` (r:1 w:1)
+        // Storage: `Replication::Queue` (r:0 w:4)
+        // The fastest run took 240_467 ns.
+        Weight::from_parts(247_547_000, 0)
+            .saturating_add(T::DbWeight::get().reads(22))
+            .saturating_add(T::DbWeight::get().writes(21))
     }
     fn authorize_report_fault() -> Weight {
-        micros(SIGNATURE_MICROS).saturating_add(T::DbWeight::get().reads(4))
+        // Storage: `Replication::Replicas` (r:1 w:0)
+        // Storage: `Replication::OpenTicks` (r:1 w:0)
+        // Storage: `System::BlockHash` (r:1 w:0)
+        // The fastest run took 54_261 ns.
+        Weight::from_parts(56_344_000, 0).saturating_add(T::DbWeight::get().reads(3))
     }
     fn name_sources(s: u32) -> Weight {
-        T::DbWeight::get().reads_writes(30, 4).saturating_add(micros(10).saturating_mul(u64::from(s)))
+        // Storage: `Replication::Orders` (r:1 w:1)
+        // Storage: `Deals::Deals` (r:1 w:0)
+        // Storage: `Replication::ShardRecords` (r:1 w:1)
+        // Storage: `Providers::Providers` (r:1 w:1)
+        // Storage: `Replication::Replicas` (r:1 w:0)
+        // The fastest run took 44_035 ns.
+        Weight::from_parts(42_958_177, 0)
+            // Standard error: 11_499.
+            .saturating_add(Weight::from_parts(2_132_437, 0).saturating_mul(s.into()))
+            .saturating_add(T::DbWeight::get().reads(4))
+            .saturating_add(T::DbWeight::get().writes(3))
     }
     fn authorize_name_sources() -> Weight {
-        micros(SIGNATURE_MICROS).saturating_add(T::DbWeight::get().reads(25))
+        // Storage: `Replication::Orders` (r:1 w:0)
+        // Storage: `Deals::Deals` (r:1 w:0)
+        // Storage: `Replication::ShardRecords` (r:1 w:0)
+        // Storage: `System::BlockHash` (r:1 w:0)
+        // The fastest run took 33_550 ns.
+        Weight::from_parts(35_363_000, 0).saturating_add(T::DbWeight::get().reads(4))
+    }
+    fn verify_recomputed() -> Weight {
+        // The fastest run took 327_476 ns.
+        Weight::from_parts(329_929_000, 0)
     }
     fn begin_block() -> Weight {
-        // The parent's output, a beacon of up to 64 outputs, one tick, and the blocks and ticks that cursors pass.
-        compressions(64).saturating_add(T::DbWeight::get().reads_writes(120, 40))
+        // Storage: `Babe::AuthorVrfRandomness` (r:1 w:0)
+        // Storage: `System::ParentHash` (r:1 w:0)
+        // Storage: `Providers::Clock` (r:1 w:0)
+        // Storage: `Replication::Draws` (r:1 w:0)
+        // Storage: `Replication::RepairBeacons` (r:1 w:0)
+        // Storage: `Replication::Opening` (r:1 w:0)
+        // Storage: `Replication::QueueEnds` (r:5 w:0)
+        // Storage: `Replication::Places` (r:1 w:1)
+        // Storage: `Replication::DrawBeacons` (r:1 w:1)
+        // Storage: `Replication::CurrentTick` (r:1 w:0)
+        // Storage: `Replication::CommitDeadlines` (r:1 w:0)
+        // Storage: `Replication::Departures` (r:1 w:1)
+        // Storage: `Providers::Departures` (r:1 w:0)
+        // Storage: `Replication::VrfOutputs` (r:0 w:2)
+        // The fastest run took 49_364 ns.
+        Weight::from_parts(51_496_000, 0)
+            .saturating_add(T::DbWeight::get().reads(17))
+            .saturating_add(T::DbWeight::get().writes(5))
     }
     fn end_block() -> Weight {
-        T::DbWeight::get().reads_writes(5, 3)
+        // Storage: `Providers::Clock` (r:1 w:0)
+        // Storage: `Replication::CurrentTick` (r:1 w:1)
+        // Storage: `Replication::Buckets` (r:1 w:0)
+        // Storage: `Replication::Opening` (r:1 w:1)
+        // Storage: `Replication::OpenTicks` (r:0 w:1)
+        // The fastest run took 16_345 ns.
+        Weight::from_parts(17_726_000, 0)
+            .saturating_add(T::DbWeight::get().reads(4))
+            .saturating_add(T::DbWeight::get().writes(3))
     }
     fn draw() -> Weight {
-        // 32 providers by place, their friends, the shard, the chosen; the assignment, or the failure.
-        compressions(80).saturating_add(T::DbWeight::get().reads_writes(110, 12))
+        // Storage: `Replication::Places` (r:1 w:1)
+        // Storage: `Replication::Draws` (r:1 w:1)
+        // Storage: `Replication::DrawBeacons` (r:1 w:1)
+        // Storage: `Deals::Deals` (r:1 w:0)
+        // Storage: `Deals::Shards` (r:1 w:0)
+        // Storage: `Replication::Replicas` (r:1 w:1)
+        // Storage: `Replication::ShardRecords` (r:1 w:1)
+        // Storage: `Providers::Clock` (r:1 w:0)
+        // Storage: `Providers::Totals` (r:1 w:1)
+        // Storage: `Providers::ByPlace` (r:32 w:0)
+        // Storage: `Providers::Providers` (r:32 w:1)
+        // Storage: `Replication::CommitDeadlines` (r:1 w:1)
+        // Storage: `Replication::CurrentTick` (r:1 w:0)
+        // Storage: `Replication::ByProvider` (r:0 w:1)
+        // The fastest run took 340_145 ns.
+        Weight::from_parts(349_148_000, 0)
+            .saturating_add(T::DbWeight::get().reads(75))
+            .saturating_add(T::DbWeight::get().writes(9))
     }
     fn draw_repair() -> Weight {
-        compressions(80).saturating_add(T::DbWeight::get().reads_writes(115, 14))
-    }
-    fn sweep_departure() -> Weight {
-        T::DbWeight::get().reads_writes(40, 28)
+        // Storage: `Replication::QueueEnds` (r:1 w:1)
+        // Storage: `Replication::Queue` (r:1 w:1)
+        // Storage: `Replication::RepairBeacons` (r:1 w:1)
+        // Storage: `Replication::Orders` (r:1 w:1)
+        // Storage: `Deals::Deals` (r:1 w:0)
+        // Storage: `Deals::Shards` (r:1 w:0)
+        // Storage: `Replication::ShardRecords` (r:1 w:1)
+        // Storage: `Providers::Clock` (r:1 w:0)
+        // Storage: `Providers::Totals` (r:1 w:1)
+        // Storage: `Providers::ByPlace` (r:32 w:0)
+        // Storage: `Providers::Providers` (r:32 w:1)
+        // Storage: `Replication::CommitDeadlines` (r:1 w:1)
+        // Storage: `Replication::CurrentTick` (r:1 w:0)
+        // Storage: `Replication::ByProvider` (r:0 w:1)
+        // The fastest run took 356_329 ns.
+        Weight::from_parts(368_507_000, 0)
+            .saturating_add(T::DbWeight::get().reads(75))
+            .saturating_add(T::DbWeight::get().writes(9))
     }
     fn sweep_fault() -> Weight {
-        T::DbWeight::get().reads_writes(30, 20)
+        // Storage: `Replication::CurrentTick` (r:1 w:0)
+        // Storage: `Replication::Places` (r:1 w:1)
+        // Storage: `Replication::OpenTicks` (r:1 w:1)
+        // Storage: `Replication::LateBuckets` (r:1 w:1)
+        // Storage: `Replication::Buckets` (r:1 w:1)
+        // Storage: `Replication::Replicas` (r:1 w:1)
+        // Storage: `Replication::ShardRecords` (r:1 w:1)
+        // Storage: `Deals::Deals` (r:1 w:0)
+        // Storage: `Replication::Health` (r:1 w:1)
+        // Storage: `Replication::Orders` (r:16 w:1)
+        // Storage: `Replication::RepairBeacons` (r:1 w:1)
+        // Storage: `Replication::QueueEnds` (r:1 w:1)
+        // Storage: `Replication::OpenOrders` (r:1 w:1)
+        // Storage: `Deals::Shards` (r:1 w:1)
+        // Storage: `Providers::Providers` (r:1 w:1)
+        // Storage: `Balances::Holds` (r:1 w:1)
+        // Storage: `System::Account` (r:1 w:1)
+        // Storage: `Providers::Seized` (r:1 w:1)
+        // Storage: `Providers::Totals` (r:1 w:1)
+        // Storage: `Replication::Queue` (r:0 w:1)
+        // Storage: `Replication::ByProvider` (r:0 w:1)
+        // The fastest run took 218_534 ns.
+        Weight::from_parts(224_934_000, 0)
+            .saturating_add(T::DbWeight::get().reads(34))
+            .saturating_add(T::DbWeight::get().writes(19))
+    }
+    fn sweep_departure() -> Weight {
+        // Storage: `Replication::Departures` (r:1 w:1)
+        // Storage: `Providers::Departures` (r:1 w:0)
+        // Storage: `Replication::ByProvider` (r:1 w:1)
+        // Storage: `Replication::Replicas` (r:1 w:1)
+        // Storage: `Replication::Buckets` (r:1 w:1)
+        // Storage: `Replication::LateBuckets` (r:1 w:1)
+        // Storage: `Replication::ShardRecords` (r:1 w:1)
+        // Storage: `Deals::Shards` (r:1 w:1)
+        // Storage: `Providers::Providers` (r:1 w:1)
+        // Storage: `Providers::Totals` (r:1 w:1)
+        // Storage: `Deals::Deals` (r:1 w:0)
+        // Storage: `Replication::LiveReplicas` (r:1 w:1)
+        // Storage: `Replication::Health` (r:1 w:1)
+        // Storage: `Replication::Orders` (r:16 w:1)
+        // Storage: `Replication::RepairBeacons` (r:1 w:1)
+        // Storage: `Replication::QueueEnds` (r:1 w:1)
+        // Storage: `Replication::OpenOrders` (r:1 w:1)
+        // Storage: `Balances::Holds` (r:1 w:1)
+        // Storage: `System::Account` (r:1 w:1)
+        // Storage: `Providers::Seized` (r:1 w:1)
+        // Storage: `Replication::Queue` (r:0 w:1)
+        // The fastest run took 223_512 ns.
+        Weight::from_parts(230_182_000, 0)
+            .saturating_add(T::DbWeight::get().reads(35))
+            .saturating_add(T::DbWeight::get().writes(19))
     }
     fn sweep_end() -> Weight {
-        T::DbWeight::get().reads_writes(20, 18)
+        // Storage: `Deals::Deals` (r:1 w:1)
+        // Storage: `Deals::Shards` (r:1 w:1)
+        // Storage: `Replication::Replicas` (r:1 w:1)
+        // Storage: `Replication::Orders` (r:1 w:0)
+        // Storage: `Replication::Buckets` (r:1 w:1)
+        // Storage: `Replication::LateBuckets` (r:1 w:1)
+        // Storage: `Providers::Providers` (r:1 w:1)
+        // Storage: `Providers::Totals` (r:1 w:1)
+        // Storage: `Replication::ShardRecords` (r:1 w:1)
+        // Storage: `Replication::OpenSlots` (r:1 w:1)
+        // Storage: `Deals::Totals` (r:1 w:1)
+        // Storage: `Balances::Holds` (r:1 w:1)
+        // Storage: `Deals::Chosen` (r:0 w:1)
+        // Storage: `Deals::ByClient` (r:0 w:1)
+        // Storage: `Deals::Memos` (r:0 w:1)
+        // Storage: `Replication::Health` (r:0 w:1)
+        // Storage: `Replication::ByProvider` (r:0 w:1)
+        // The fastest run took 101_080 ns.
+        Weight::from_parts(104_765_000, 0)
+            .saturating_add(T::DbWeight::get().reads(12))
+            .saturating_add(T::DbWeight::get().writes(16))
     }
 }
 
-/// Weights of zero database, for mocks.
+/// The same at RocksDB's prices, for mocks.
 impl WeightInfo for () {
-    fn commit(_s: u32) -> Weight {
-        micros(100)
-    }
-    fn verify_recomputed() -> Weight {
-        compressions(AUDIT_COMPRESSIONS)
-    }
-    fn report_fault() -> Weight {
-        micros(100)
-    }
-    fn authorize_report_fault() -> Weight {
-        micros(SIGNATURE_MICROS)
-    }
-    fn name_sources(_s: u32) -> Weight {
-        micros(100)
-    }
-    fn authorize_name_sources() -> Weight {
-        micros(SIGNATURE_MICROS)
-    }
-    fn draw_repair() -> Weight {
-        micros(100)
-    }
-    fn sweep_departure() -> Weight {
-        micros(100)
+    fn commit(s: u32) -> Weight {
+        Weight::from_parts(210_517_384, 0)
+            .saturating_add(Weight::from_parts(5_954_803, 0).saturating_mul(s.into()))
+            .saturating_add(RocksDbWeight::get().reads(19))
+            .saturating_add(RocksDbWeight::get().reads(1_u64.saturating_mul(s.into())))
+            .saturating_add(RocksDbWeight::get().writes(15))
     }
     fn authorize_commit() -> Weight {
-        micros(SIGNATURE_MICROS)
+        Weight::from_parts(41_832_000, 0).saturating_add(RocksDbWeight::get().reads(5))
     }
     fn prove_seal() -> Weight {
-        compressions(SEAL_COMPRESSIONS)
+        Weight::from_parts(2_584_237_000, 0)
+            .saturating_add(RocksDbWeight::get().reads(27))
+            .saturating_add(RocksDbWeight::get().writes(25))
     }
     fn authorize_prove_seal() -> Weight {
-        micros(SIGNATURE_MICROS)
+        Weight::from_parts(164_143_000, 0).saturating_add(RocksDbWeight::get().reads(4))
     }
     fn prove(n: u32) -> Weight {
-        compressions(AUDIT_COMPRESSIONS).saturating_mul(u64::from(n))
+        Weight::from_parts(35_083_036, 0)
+            .saturating_add(Weight::from_parts(160_825_341, 0).saturating_mul(n.into()))
+            .saturating_add(RocksDbWeight::get().reads(11))
+            .saturating_add(RocksDbWeight::get().reads(2_u64.saturating_mul(n.into())))
+            .saturating_add(RocksDbWeight::get().writes(7))
+            .saturating_add(RocksDbWeight::get().writes(1_u64.saturating_mul(n.into())))
     }
     fn authorize_prove(n: u32) -> Weight {
-        micros(SIGNATURE_MICROS).saturating_mul(u64::from(n))
+        Weight::from_parts(36_133_004, 0)
+            .saturating_add(Weight::from_parts(16_587_739, 0).saturating_mul(n.into()))
+            .saturating_add(RocksDbWeight::get().reads(3))
+            .saturating_add(RocksDbWeight::get().reads(1_u64.saturating_mul(n.into())))
+    }
+    fn report_fault() -> Weight {
+        Weight::from_parts(247_547_000, 0)
+            .saturating_add(RocksDbWeight::get().reads(22))
+            .saturating_add(RocksDbWeight::get().writes(21))
+    }
+    fn authorize_report_fault() -> Weight {
+        Weight::from_parts(56_344_000, 0).saturating_add(RocksDbWeight::get().reads(3))
+    }
+    fn name_sources(s: u32) -> Weight {
+        Weight::from_parts(42_958_177, 0)
+            .saturating_add(Weight::from_parts(2_132_437, 0).saturating_mul(s.into()))
+            .saturating_add(RocksDbWeight::get().reads(4))
+            .saturating_add(RocksDbWeight::get().writes(3))
+    }
+    fn authorize_name_sources() -> Weight {
+        Weight::from_parts(35_363_000, 0).saturating_add(RocksDbWeight::get().reads(4))
+    }
+    fn verify_recomputed() -> Weight {
+        Weight::from_parts(329_929_000, 0)
     }
     fn begin_block() -> Weight {
-        micros(100)
+        Weight::from_parts(51_496_000, 0)
+            .saturating_add(RocksDbWeight::get().reads(17))
+            .saturating_add(RocksDbWeight::get().writes(5))
     }
     fn end_block() -> Weight {
-        micros(10)
+        Weight::from_parts(17_726_000, 0)
+            .saturating_add(RocksDbWeight::get().reads(4))
+            .saturating_add(RocksDbWeight::get().writes(3))
     }
     fn draw() -> Weight {
-        micros(100)
+        Weight::from_parts(349_148_000, 0)
+            .saturating_add(RocksDbWeight::get().reads(75))
+            .saturating_add(RocksDbWeight::get().writes(9))
+    }
+    fn draw_repair() -> Weight {
+        Weight::from_parts(368_507_000, 0)
+            .saturating_add(RocksDbWeight::get().reads(75))
+            .saturating_add(RocksDbWeight::get().writes(9))
     }
     fn sweep_fault() -> Weight {
-        micros(100)
+        Weight::from_parts(224_934_000, 0)
+            .saturating_add(RocksDbWeight::get().reads(34))
+            .saturating_add(RocksDbWeight::get().writes(19))
+    }
+    fn sweep_departure() -> Weight {
+        Weight::from_parts(230_182_000, 0)
+            .saturating_add(RocksDbWeight::get().reads(35))
+            .saturating_add(RocksDbWeight::get().writes(19))
     }
     fn sweep_end() -> Weight {
-        micros(100)
+        Weight::from_parts(104_765_000, 0)
+            .saturating_add(RocksDbWeight::get().reads(12))
+            .saturating_add(RocksDbWeight::get().writes(16))
     }
 }

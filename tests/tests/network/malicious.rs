@@ -2,7 +2,6 @@
 //!
 //! The providers that misbehave are `station` processes with `STATION_MISBEHAVE` set.
 
-#[path = "malicious/attackers.rs"]
 mod attackers;
 
 use self::attackers::{attack, Answers, Line, Vice};
