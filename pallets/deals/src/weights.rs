@@ -50,10 +50,10 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Deals::Shards` (r:0 w:256)
         // Storage: `Deals::Memos` (r:0 w:1)
         // Storage: `Replication::Health` (r:0 w:1)
-        // The fastest run took 81_331 ns.
-        Weight::from_parts(78_308_146, 0)
-            // Standard error: 3_292.
-            .saturating_add(Weight::from_parts(3_364_817, 0).saturating_mul(s.into()))
+        // The fastest run took 76_764 ns.
+        Weight::from_parts(77_110_671, 0)
+            // Standard error: 1_941.
+            .saturating_add(Weight::from_parts(3_057_866, 0).saturating_mul(s.into()))
             .saturating_add(T::DbWeight::get().reads(8))
             .saturating_add(T::DbWeight::get().writes(11))
             .saturating_add(T::DbWeight::get().writes(1_u64.saturating_mul(s.into())))
@@ -66,8 +66,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Replication::Sweeps` (r:2 w:2)
         // Storage: `Replication::CurrentTick` (r:1 w:0)
         // Storage: `Deals::Totals` (r:1 w:1)
-        // The fastest run took 1_088_016 ns.
-        Weight::from_parts(1_134_615_000, 0)
+        // The fastest run took 1_087_755 ns.
+        Weight::from_parts(1_110_859_000, 0)
             .saturating_add(T::DbWeight::get().reads(263))
             .saturating_add(T::DbWeight::get().writes(5))
     }
@@ -79,8 +79,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Deals::Shards` (r:256 w:0)
         // Storage: `Balances::Holds` (r:1 w:1)
         // Storage: `Deals::Totals` (r:1 w:1)
-        // The fastest run took 1_071_611 ns.
-        Weight::from_parts(1_112_612_000, 0)
+        // The fastest run took 1_064_080 ns.
+        Weight::from_parts(1_087_024_000, 0)
             .saturating_add(T::DbWeight::get().reads(263))
             .saturating_add(T::DbWeight::get().writes(5))
     }
@@ -90,8 +90,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Balances::Holds` (r:2 w:2)
         // Storage: `Deals::ByClient` (r:0 w:2)
         // Storage: `Deals::Memos` (r:0 w:1)
-        // The fastest run took 68_041 ns.
-        Weight::from_parts(72_698_000, 0)
+        // The fastest run took 67_981 ns.
+        Weight::from_parts(71_807_000, 0)
             .saturating_add(T::DbWeight::get().reads(4))
             .saturating_add(T::DbWeight::get().writes(7))
     }
@@ -100,24 +100,24 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
 /// The same at RocksDB's prices, for mocks.
 impl WeightInfo for () {
     fn submit_deal(s: u32, _r: u32) -> Weight {
-        Weight::from_parts(78_308_146, 0)
-            .saturating_add(Weight::from_parts(3_364_817, 0).saturating_mul(s.into()))
+        Weight::from_parts(77_110_671, 0)
+            .saturating_add(Weight::from_parts(3_057_866, 0).saturating_mul(s.into()))
             .saturating_add(RocksDbWeight::get().reads(8))
             .saturating_add(RocksDbWeight::get().writes(11))
             .saturating_add(RocksDbWeight::get().writes(1_u64.saturating_mul(s.into())))
     }
     fn extend() -> Weight {
-        Weight::from_parts(1_134_615_000, 0)
+        Weight::from_parts(1_110_859_000, 0)
             .saturating_add(RocksDbWeight::get().reads(263))
             .saturating_add(RocksDbWeight::get().writes(5))
     }
     fn cancel() -> Weight {
-        Weight::from_parts(1_112_612_000, 0)
+        Weight::from_parts(1_087_024_000, 0)
             .saturating_add(RocksDbWeight::get().reads(263))
             .saturating_add(RocksDbWeight::get().writes(5))
     }
     fn transfer() -> Weight {
-        Weight::from_parts(72_698_000, 0)
+        Weight::from_parts(71_807_000, 0)
             .saturating_add(RocksDbWeight::get().reads(4))
             .saturating_add(RocksDbWeight::get().writes(7))
     }

@@ -41,8 +41,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Providers::Totals` (r:1 w:1)
         // Storage: `Providers::Friends` (r:0 w:1)
         // Storage: `Providers::ByPlace` (r:0 w:1)
-        // The fastest run took 54_892 ns.
-        Weight::from_parts(57_306_000, 0)
+        // The fastest run took 55_312 ns.
+        Weight::from_parts(57_635_000, 0)
             .saturating_add(T::DbWeight::get().reads(3))
             .saturating_add(T::DbWeight::get().writes(5))
     }
@@ -51,8 +51,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Providers::Totals` (r:1 w:1)
         // Storage: `Balances::Holds` (r:1 w:1)
         // Storage: `Providers::Friends` (r:0 w:1)
-        // The fastest run took 57_936 ns.
-        Weight::from_parts(61_711_000, 0)
+        // The fastest run took 58_207 ns.
+        Weight::from_parts(60_730_000, 0)
             .saturating_add(T::DbWeight::get().reads(3))
             .saturating_add(T::DbWeight::get().writes(4))
     }
@@ -63,24 +63,24 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Providers::ByPlace` (r:1 w:2)
         // Storage: `Providers::Friends` (r:0 w:1)
         // Storage: `Providers::Departures` (r:0 w:1)
-        // The fastest run took 60_590 ns.
-        Weight::from_parts(63_445_000, 0)
+        // The fastest run took 60_259 ns.
+        Weight::from_parts(62_913_000, 0)
             .saturating_add(T::DbWeight::get().reads(5))
             .saturating_add(T::DbWeight::get().writes(8))
     }
     fn leave() -> Weight {
         // Storage: `Providers::Providers` (r:1 w:1)
         // Storage: `Providers::Departures` (r:1 w:1)
-        // The fastest run took 13_360 ns.
-        Weight::from_parts(14_541_000, 0)
+        // The fastest run took 13_270 ns.
+        Weight::from_parts(14_161_000, 0)
             .saturating_add(T::DbWeight::get().reads(2))
             .saturating_add(T::DbWeight::get().writes(2))
     }
     fn heartbeat() -> Weight {
         // Storage: `Providers::Providers` (r:1 w:1)
         // Storage: `Providers::Clock` (r:1 w:0)
-        // The fastest run took 11_637 ns.
-        Weight::from_parts(12_508_000, 0)
+        // The fastest run took 11_657 ns.
+        Weight::from_parts(12_568_000, 0)
             .saturating_add(T::DbWeight::get().reads(2))
             .saturating_add(T::DbWeight::get().writes(1))
     }
@@ -88,39 +88,39 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Providers::Providers` (r:1 w:0)
         // Storage: `Providers::Clock` (r:1 w:0)
         // Storage: `System::BlockHash` (r:1 w:0)
-        // The fastest run took 45_437 ns.
-        Weight::from_parts(46_489_000, 0).saturating_add(T::DbWeight::get().reads(3))
+        // The fastest run took 45_417 ns.
+        Weight::from_parts(46_560_000, 0).saturating_add(T::DbWeight::get().reads(3))
     }
 }
 
 /// The same at RocksDB's prices, for mocks.
 impl WeightInfo for () {
     fn register() -> Weight {
-        Weight::from_parts(57_306_000, 0)
+        Weight::from_parts(57_635_000, 0)
             .saturating_add(RocksDbWeight::get().reads(3))
             .saturating_add(RocksDbWeight::get().writes(5))
     }
     fn update() -> Weight {
-        Weight::from_parts(61_711_000, 0)
+        Weight::from_parts(60_730_000, 0)
             .saturating_add(RocksDbWeight::get().reads(3))
             .saturating_add(RocksDbWeight::get().writes(4))
     }
     fn deregister() -> Weight {
-        Weight::from_parts(63_445_000, 0)
+        Weight::from_parts(62_913_000, 0)
             .saturating_add(RocksDbWeight::get().reads(5))
             .saturating_add(RocksDbWeight::get().writes(8))
     }
     fn leave() -> Weight {
-        Weight::from_parts(14_541_000, 0)
+        Weight::from_parts(14_161_000, 0)
             .saturating_add(RocksDbWeight::get().reads(2))
             .saturating_add(RocksDbWeight::get().writes(2))
     }
     fn heartbeat() -> Weight {
-        Weight::from_parts(12_508_000, 0)
+        Weight::from_parts(12_568_000, 0)
             .saturating_add(RocksDbWeight::get().reads(2))
             .saturating_add(RocksDbWeight::get().writes(1))
     }
     fn authorize_heartbeat() -> Weight {
-        Weight::from_parts(46_489_000, 0).saturating_add(RocksDbWeight::get().reads(3))
+        Weight::from_parts(46_560_000, 0).saturating_add(RocksDbWeight::get().reads(3))
     }
 }

@@ -84,10 +84,10 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Providers::Clock` (r:1 w:0)
         // Storage: `Replication::OpenOrders` (r:1 w:1)
         // Storage: `Replication::ByProvider` (r:0 w:1)
-        // The fastest run took 206_787 ns.
-        Weight::from_parts(210_517_384, 0)
-            // Standard error: 32_894.
-            .saturating_add(Weight::from_parts(5_954_803, 0).saturating_mul(s.into()))
+        // The fastest run took 205_164 ns.
+        Weight::from_parts(211_730_523, 0)
+            // Standard error: 42_494.
+            .saturating_add(Weight::from_parts(5_884_160, 0).saturating_mul(s.into()))
             .saturating_add(T::DbWeight::get().reads(19))
             .saturating_add(T::DbWeight::get().reads(1_u64.saturating_mul(s.into())))
             .saturating_add(T::DbWeight::get().writes(15))
@@ -98,8 +98,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Deals::Deals` (r:1 w:0)
         // Storage: `Deals::Shards` (r:1 w:0)
         // Storage: `System::BlockHash` (r:1 w:0)
-        // The fastest run took 37_876 ns.
-        Weight::from_parts(41_832_000, 0).saturating_add(T::DbWeight::get().reads(5))
+        // The fastest run took 35_593 ns.
+        Weight::from_parts(38_947_000, 0).saturating_add(T::DbWeight::get().reads(5))
     }
     fn prove_seal() -> Weight {
         // Storage: `Replication::Replicas` (r:5 w:1)
@@ -123,8 +123,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Providers::Totals` (r:1 w:1)
         // Storage: `Replication::Queue` (r:0 w:5)
         // Storage: `Replication::ByProvider` (r:0 w:1)
-        // The fastest run took 2_519_340 ns.
-        Weight::from_parts(2_584_237_000, 0)
+        // The fastest run took 2_539_610 ns.
+        Weight::from_parts(2_597_347_000, 0)
             .saturating_add(T::DbWeight::get().reads(27))
             .saturating_add(T::DbWeight::get().writes(25))
     }
@@ -133,8 +133,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Replication::OpenTicks` (r:1 w:0)
         // Storage: `Replication::CurrentTick` (r:1 w:0)
         // Storage: `System::BlockHash` (r:1 w:0)
-        // The fastest run took 154_599 ns.
-        Weight::from_parts(164_143_000, 0).saturating_add(T::DbWeight::get().reads(4))
+        // The fastest run took 158_475 ns.
+        Weight::from_parts(175_240_000, 0).saturating_add(T::DbWeight::get().reads(4))
     }
     fn prove(n: u32) -> Weight {
         // Storage: `Replication::Replicas` (r:32 w:32)
@@ -149,10 +149,10 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Balances::Holds` (r:1 w:1)
         // Storage: `Deals::Totals` (r:1 w:1)
         // Storage: `Providers::Providers` (r:1 w:1)
-        // The fastest run took 202_321 ns.
-        Weight::from_parts(35_083_036, 0)
-            // Standard error: 158_889.
-            .saturating_add(Weight::from_parts(160_825_341, 0).saturating_mul(n.into()))
+        // The fastest run took 204_934 ns.
+        Weight::from_parts(39_956_278, 0)
+            // Standard error: 123_860.
+            .saturating_add(Weight::from_parts(161_344_087, 0).saturating_mul(n.into()))
             .saturating_add(T::DbWeight::get().reads(11))
             .saturating_add(T::DbWeight::get().reads(2_u64.saturating_mul(n.into())))
             .saturating_add(T::DbWeight::get().writes(7))
@@ -163,10 +163,10 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Replication::OpenTicks` (r:1 w:0)
         // Storage: `Replication::CurrentTick` (r:1 w:0)
         // Storage: `System::BlockHash` (r:1 w:0)
-        // The fastest run took 63_464 ns.
-        Weight::from_parts(36_133_004, 0)
-            // Standard error: 75_825.
-            .saturating_add(Weight::from_parts(16_587_739, 0).saturating_mul(n.into()))
+        // The fastest run took 66_238 ns.
+        Weight::from_parts(32_824_389, 0)
+            // Standard error: 87_447.
+            .saturating_add(Weight::from_parts(17_020_292, 0).saturating_mul(n.into()))
             .saturating_add(T::DbWeight::get().reads(3))
             .saturating_add(T::DbWeight::get().reads(1_u64.saturating_mul(n.into())))
     }
@@ -188,8 +188,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `System::Account` (r:1 w:1)
         // Storage: `Providers::Seized` (r:1 w:1)
         // Storage: `Replication::Queue` (r:0 w:4)
-        // The fastest run took 240_467 ns.
-        Weight::from_parts(247_547_000, 0)
+        // The fastest run took 240_057 ns.
+        Weight::from_parts(248_609_000, 0)
             .saturating_add(T::DbWeight::get().reads(22))
             .saturating_add(T::DbWeight::get().writes(21))
     }
@@ -197,8 +197,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Replication::Replicas` (r:1 w:0)
         // Storage: `Replication::OpenTicks` (r:1 w:0)
         // Storage: `System::BlockHash` (r:1 w:0)
-        // The fastest run took 54_261 ns.
-        Weight::from_parts(56_344_000, 0).saturating_add(T::DbWeight::get().reads(3))
+        // The fastest run took 56_314 ns.
+        Weight::from_parts(58_587_000, 0).saturating_add(T::DbWeight::get().reads(3))
     }
     fn name_sources(s: u32) -> Weight {
         // Storage: `Replication::Orders` (r:1 w:1)
@@ -206,10 +206,10 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Replication::ShardRecords` (r:1 w:1)
         // Storage: `Providers::Providers` (r:1 w:1)
         // Storage: `Replication::Replicas` (r:1 w:0)
-        // The fastest run took 44_035 ns.
-        Weight::from_parts(42_958_177, 0)
-            // Standard error: 11_499.
-            .saturating_add(Weight::from_parts(2_132_437, 0).saturating_mul(s.into()))
+        // The fastest run took 43_644 ns.
+        Weight::from_parts(45_684_910, 0)
+            // Standard error: 16_117.
+            .saturating_add(Weight::from_parts(2_269_542, 0).saturating_mul(s.into()))
             .saturating_add(T::DbWeight::get().reads(4))
             .saturating_add(T::DbWeight::get().writes(3))
     }
@@ -218,12 +218,12 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Deals::Deals` (r:1 w:0)
         // Storage: `Replication::ShardRecords` (r:1 w:0)
         // Storage: `System::BlockHash` (r:1 w:0)
-        // The fastest run took 33_550 ns.
-        Weight::from_parts(35_363_000, 0).saturating_add(T::DbWeight::get().reads(4))
+        // The fastest run took 35_072 ns.
+        Weight::from_parts(43_384_000, 0).saturating_add(T::DbWeight::get().reads(4))
     }
     fn verify_recomputed() -> Weight {
-        // The fastest run took 327_476 ns.
-        Weight::from_parts(329_929_000, 0)
+        // The fastest run took 330_361 ns.
+        Weight::from_parts(333_125_000, 0)
     }
     fn begin_block() -> Weight {
         // Storage: `Babe::AuthorVrfRandomness` (r:1 w:0)
@@ -240,8 +240,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Replication::Departures` (r:1 w:1)
         // Storage: `Providers::Departures` (r:1 w:0)
         // Storage: `Replication::VrfOutputs` (r:0 w:2)
-        // The fastest run took 49_364 ns.
-        Weight::from_parts(51_496_000, 0)
+        // The fastest run took 49_063 ns.
+        Weight::from_parts(51_517_000, 0)
             .saturating_add(T::DbWeight::get().reads(17))
             .saturating_add(T::DbWeight::get().writes(5))
     }
@@ -251,8 +251,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Replication::Buckets` (r:1 w:0)
         // Storage: `Replication::Opening` (r:1 w:1)
         // Storage: `Replication::OpenTicks` (r:0 w:1)
-        // The fastest run took 16_345 ns.
-        Weight::from_parts(17_726_000, 0)
+        // The fastest run took 16_554 ns.
+        Weight::from_parts(18_037_000, 0)
             .saturating_add(T::DbWeight::get().reads(4))
             .saturating_add(T::DbWeight::get().writes(3))
     }
@@ -271,8 +271,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Replication::CommitDeadlines` (r:1 w:1)
         // Storage: `Replication::CurrentTick` (r:1 w:0)
         // Storage: `Replication::ByProvider` (r:0 w:1)
-        // The fastest run took 340_145 ns.
-        Weight::from_parts(349_148_000, 0)
+        // The fastest run took 342_809 ns.
+        Weight::from_parts(356_810_000, 0)
             .saturating_add(T::DbWeight::get().reads(75))
             .saturating_add(T::DbWeight::get().writes(9))
     }
@@ -291,8 +291,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Replication::CommitDeadlines` (r:1 w:1)
         // Storage: `Replication::CurrentTick` (r:1 w:0)
         // Storage: `Replication::ByProvider` (r:0 w:1)
-        // The fastest run took 356_329 ns.
-        Weight::from_parts(368_507_000, 0)
+        // The fastest run took 354_106 ns.
+        Weight::from_parts(370_059_000, 0)
             .saturating_add(T::DbWeight::get().reads(75))
             .saturating_add(T::DbWeight::get().writes(9))
     }
@@ -318,8 +318,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Providers::Totals` (r:1 w:1)
         // Storage: `Replication::Queue` (r:0 w:1)
         // Storage: `Replication::ByProvider` (r:0 w:1)
-        // The fastest run took 218_534 ns.
-        Weight::from_parts(224_934_000, 0)
+        // The fastest run took 216_922 ns.
+        Weight::from_parts(224_233_000, 0)
             .saturating_add(T::DbWeight::get().reads(34))
             .saturating_add(T::DbWeight::get().writes(19))
     }
@@ -345,8 +345,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `System::Account` (r:1 w:1)
         // Storage: `Providers::Seized` (r:1 w:1)
         // Storage: `Replication::Queue` (r:0 w:1)
-        // The fastest run took 223_512 ns.
-        Weight::from_parts(230_182_000, 0)
+        // The fastest run took 222_370 ns.
+        Weight::from_parts(228_299_000, 0)
             .saturating_add(T::DbWeight::get().reads(35))
             .saturating_add(T::DbWeight::get().writes(19))
     }
@@ -368,8 +368,8 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
         // Storage: `Deals::Memos` (r:0 w:1)
         // Storage: `Replication::Health` (r:0 w:1)
         // Storage: `Replication::ByProvider` (r:0 w:1)
-        // The fastest run took 101_080 ns.
-        Weight::from_parts(104_765_000, 0)
+        // The fastest run took 100_509 ns.
+        Weight::from_parts(104_895_000, 0)
             .saturating_add(T::DbWeight::get().reads(12))
             .saturating_add(T::DbWeight::get().writes(16))
     }
@@ -378,89 +378,89 @@ impl<T: frame_system::Config> WeightInfo for MeasuredWeight<T> {
 /// The same at RocksDB's prices, for mocks.
 impl WeightInfo for () {
     fn commit(s: u32) -> Weight {
-        Weight::from_parts(210_517_384, 0)
-            .saturating_add(Weight::from_parts(5_954_803, 0).saturating_mul(s.into()))
+        Weight::from_parts(211_730_523, 0)
+            .saturating_add(Weight::from_parts(5_884_160, 0).saturating_mul(s.into()))
             .saturating_add(RocksDbWeight::get().reads(19))
             .saturating_add(RocksDbWeight::get().reads(1_u64.saturating_mul(s.into())))
             .saturating_add(RocksDbWeight::get().writes(15))
     }
     fn authorize_commit() -> Weight {
-        Weight::from_parts(41_832_000, 0).saturating_add(RocksDbWeight::get().reads(5))
+        Weight::from_parts(38_947_000, 0).saturating_add(RocksDbWeight::get().reads(5))
     }
     fn prove_seal() -> Weight {
-        Weight::from_parts(2_584_237_000, 0)
+        Weight::from_parts(2_597_347_000, 0)
             .saturating_add(RocksDbWeight::get().reads(27))
             .saturating_add(RocksDbWeight::get().writes(25))
     }
     fn authorize_prove_seal() -> Weight {
-        Weight::from_parts(164_143_000, 0).saturating_add(RocksDbWeight::get().reads(4))
+        Weight::from_parts(175_240_000, 0).saturating_add(RocksDbWeight::get().reads(4))
     }
     fn prove(n: u32) -> Weight {
-        Weight::from_parts(35_083_036, 0)
-            .saturating_add(Weight::from_parts(160_825_341, 0).saturating_mul(n.into()))
+        Weight::from_parts(39_956_278, 0)
+            .saturating_add(Weight::from_parts(161_344_087, 0).saturating_mul(n.into()))
             .saturating_add(RocksDbWeight::get().reads(11))
             .saturating_add(RocksDbWeight::get().reads(2_u64.saturating_mul(n.into())))
             .saturating_add(RocksDbWeight::get().writes(7))
             .saturating_add(RocksDbWeight::get().writes(1_u64.saturating_mul(n.into())))
     }
     fn authorize_prove(n: u32) -> Weight {
-        Weight::from_parts(36_133_004, 0)
-            .saturating_add(Weight::from_parts(16_587_739, 0).saturating_mul(n.into()))
+        Weight::from_parts(32_824_389, 0)
+            .saturating_add(Weight::from_parts(17_020_292, 0).saturating_mul(n.into()))
             .saturating_add(RocksDbWeight::get().reads(3))
             .saturating_add(RocksDbWeight::get().reads(1_u64.saturating_mul(n.into())))
     }
     fn report_fault() -> Weight {
-        Weight::from_parts(247_547_000, 0)
+        Weight::from_parts(248_609_000, 0)
             .saturating_add(RocksDbWeight::get().reads(22))
             .saturating_add(RocksDbWeight::get().writes(21))
     }
     fn authorize_report_fault() -> Weight {
-        Weight::from_parts(56_344_000, 0).saturating_add(RocksDbWeight::get().reads(3))
+        Weight::from_parts(58_587_000, 0).saturating_add(RocksDbWeight::get().reads(3))
     }
     fn name_sources(s: u32) -> Weight {
-        Weight::from_parts(42_958_177, 0)
-            .saturating_add(Weight::from_parts(2_132_437, 0).saturating_mul(s.into()))
+        Weight::from_parts(45_684_910, 0)
+            .saturating_add(Weight::from_parts(2_269_542, 0).saturating_mul(s.into()))
             .saturating_add(RocksDbWeight::get().reads(4))
             .saturating_add(RocksDbWeight::get().writes(3))
     }
     fn authorize_name_sources() -> Weight {
-        Weight::from_parts(35_363_000, 0).saturating_add(RocksDbWeight::get().reads(4))
+        Weight::from_parts(43_384_000, 0).saturating_add(RocksDbWeight::get().reads(4))
     }
     fn verify_recomputed() -> Weight {
-        Weight::from_parts(329_929_000, 0)
+        Weight::from_parts(333_125_000, 0)
     }
     fn begin_block() -> Weight {
-        Weight::from_parts(51_496_000, 0)
+        Weight::from_parts(51_517_000, 0)
             .saturating_add(RocksDbWeight::get().reads(17))
             .saturating_add(RocksDbWeight::get().writes(5))
     }
     fn end_block() -> Weight {
-        Weight::from_parts(17_726_000, 0)
+        Weight::from_parts(18_037_000, 0)
             .saturating_add(RocksDbWeight::get().reads(4))
             .saturating_add(RocksDbWeight::get().writes(3))
     }
     fn draw() -> Weight {
-        Weight::from_parts(349_148_000, 0)
+        Weight::from_parts(356_810_000, 0)
             .saturating_add(RocksDbWeight::get().reads(75))
             .saturating_add(RocksDbWeight::get().writes(9))
     }
     fn draw_repair() -> Weight {
-        Weight::from_parts(368_507_000, 0)
+        Weight::from_parts(370_059_000, 0)
             .saturating_add(RocksDbWeight::get().reads(75))
             .saturating_add(RocksDbWeight::get().writes(9))
     }
     fn sweep_fault() -> Weight {
-        Weight::from_parts(224_934_000, 0)
+        Weight::from_parts(224_233_000, 0)
             .saturating_add(RocksDbWeight::get().reads(34))
             .saturating_add(RocksDbWeight::get().writes(19))
     }
     fn sweep_departure() -> Weight {
-        Weight::from_parts(230_182_000, 0)
+        Weight::from_parts(228_299_000, 0)
             .saturating_add(RocksDbWeight::get().reads(35))
             .saturating_add(RocksDbWeight::get().writes(19))
     }
     fn sweep_end() -> Weight {
-        Weight::from_parts(104_765_000, 0)
+        Weight::from_parts(104_895_000, 0)
             .saturating_add(RocksDbWeight::get().reads(12))
             .saturating_add(RocksDbWeight::get().writes(16))
     }
