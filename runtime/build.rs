@@ -5,7 +5,9 @@ fn main() {
     {
         // With a target directory outside the workspace the builder cannot find Cargo.lock by itself.
         if std::env::var_os("WASM_BUILD_WORKSPACE_HINT").is_none() {
-            std::env::set_var("WASM_BUILD_WORKSPACE_HINT", concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+            // Asked for when it runs: a target directory that checkouts share may hold a script built in another one.
+            let here = std::env::var("CARGO_MANIFEST_DIR").expect("cargo tells build scripts; qed");
+            std::env::set_var("WASM_BUILD_WORKSPACE_HINT", format!("{here}/.."));
         }
         substrate_wasm_builder::WasmBuilder::init_with_defaults().build();
     }

@@ -32,12 +32,18 @@ pub fn namespaces() -> bool {
     made
 }
 
+/// The repository. Cargo tells where it is when a test runs: a target directory that checkouts share may hold a test built in
+/// another one.
+pub fn root() -> PathBuf {
+    let crate_dir = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    PathBuf::from(crate_dir).join("..")
+}
+
 /// The binary under test.
 ///
 /// # Panics
 /// When there is none, saying how to get it.
 pub fn station() -> PathBuf {
-    let path = env::var_os("STATION_BIN")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../bin/station")), PathBuf::from);
+    let path = env::var_os("STATION_BIN").map_or_else(|| root().join("bin/station"), PathBuf::from);
     path.canonicalize().unwrap_or_else(|e| panic!("no binary at {}: {e}; run scripts/build", path.display()))
 }

@@ -1,14 +1,11 @@
 //! The pallets' weights were measured from the sources as they are.
 
+use station_tests::root;
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Output},
 };
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 /// `scripts/weights --check` in a checkout of the repository.
 fn check(root: &Path) -> Output {

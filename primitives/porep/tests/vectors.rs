@@ -102,10 +102,12 @@ fn vectors() -> String {
 
 #[test]
 fn vectors_are_as_published() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/porep-1.json");
+    // Where cargo says the crate is when the test runs, not where it was built.
+    let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").into());
+    let path = format!("{root}/tests/vectors/porep-1.json");
     let vectors = vectors();
     if std::env::var_os("STATION_WRITE_VECTORS").is_some() {
-        std::fs::write(path, &vectors).unwrap();
+        std::fs::write(&path, &vectors).unwrap();
     }
     let published = std::fs::read_to_string(path).unwrap();
     for (ours, theirs) in vectors.lines().zip(published.lines()) {

@@ -287,8 +287,7 @@ fn every_point_in_the_sources_is_known_here() {
 /// The names of all points in the sources.
 fn points() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let mut stack = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../client"))];
-    stack.push(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../node")));
+    let mut stack = vec![station_tests::root().join("client"), station_tests::root().join("node")];
     while let Some(path) = stack.pop() {
         if path.is_dir() {
             stack.extend(fs::read_dir(path).expect("readable").map(|e| e.expect("readable").path()));
