@@ -140,22 +140,28 @@ fn providers_killed_at_any_point_of_any_flow_finish_after_a_restart() {
             let replica =
                 replicas.iter().find(|r| r["provider"] == json!(account)).expect("four replicas, four providers");
             let id = replica["id"].as_str().unwrap().to_owned();
+            let store = net.node(name).store.expect("a provider has a store");
+            let file = store.join("sealed").join(format!("{}.shard", id.replace('/', "-")));
+            let sealed = fs::read(&file).unwrap();
             net.fault(&["corrupt", name, "--replica", &id]);
-            corrupted.push(id);
+            assert!(fs::read(&file).unwrap() != sealed, "nothing was corrupted");
+            corrupted.push((id, file, sealed));
         }
         die_and_come_back(&net, &armed, ROT_SECONDS);
-        for ((id, (link, path)), (name, point)) in corrupted.iter().zip(&files).zip(&armed) {
+        for (((id, file, sealed), (link, path)), (name, point)) in corrupted.iter().zip(&files).zip(&armed) {
             let account = json!(net.node(name).account);
-            wait::until(&format!("{id} to be live again after {point}"), ROT_SECONDS, || {
+            wait::until(&format!("{id} to be whole again after {point}"), ROT_SECONDS, || {
                 let shard = alice.status(link)["shards"][0].clone();
                 let history = shard["history"].as_array().unwrap();
                 let of_it = |event: &str| history.iter().rposition(|h| h["event"] == event && h["replica"] == **id);
-                let reported = of_it("reported");
-                let recovered = reported.is_some() && of_it("recovered") > reported;
-                if recovered && shard["live"] == 4 {
+                // One that was killed before it could report may have healed before there is anything to report.
+                let told = of_it("reported").is_none_or(|reported| of_it("recovered") > Some(reported));
+                // While it is made anew there may be no file.
+                let whole = fs::read(file).is_ok_and(|now| now == *sealed);
+                if told && whole && shard["live"] == 4 {
                     Ok(())
                 } else {
-                    Err(shard.to_string())
+                    Err(format!("whole: {whole}, {shard}"))
                 }
             });
             assert_eq!(rpc::call(net.rpc(), "storage_replica", json!([id]))["provider"], account, "{point}");
