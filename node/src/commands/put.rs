@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   station put photos                          three replicas for 30 days at the market's price
   station put thesis.pdf --for 1y --replicas 4 --max-price 0.02
-  station put films --parity 10+4                            four shards in fourteen may be lost for good
+  station put films --parity 10+4             four shards in fourteen may be lost for good
   station put diary --replicas 2 --placement 5F3s…,5DAn…    on two friends' machines
 
 An interrupted put of an unchanged path goes on where it was when it is run again. Symbolic links are left out.";

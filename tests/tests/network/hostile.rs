@@ -158,6 +158,8 @@ fn run(mut words: Vec<String>, other_base: Option<&Path>) -> Output {
         for at in 0..words.len().saturating_sub(1) {
             if ["--port", "--rpc-port", "--prometheus-port"].contains(&words[at].as_str()) {
                 words[at + 1] = "0".into();
+            } else if words[at] == "--listen-addr" {
+                words[at + 1] = "/ip4/127.0.0.1/tcp/0".into();
             }
         }
     }
